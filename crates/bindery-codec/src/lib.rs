@@ -1,0 +1,1 @@
+//! Content types and their codecs: JSON, text, bytes, Avro

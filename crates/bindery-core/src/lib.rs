@@ -1,0 +1,48 @@
+//! The vocabulary of Bindery: what a message, a binder, a codec, a listener and an error *are*. No I/O happens here.
+//!
+//! | word | meaning |
+//! | --- | --- |
+//! | *binding* | a configured name (`reserve_stock-in-0`) that connects a function to a destination |
+//! | *destination* | a place at a broker: a topic, an exchange |
+//! | *consumer group* | consumers that share the messages of a destination |
+//! | *message* | payload, headers and key: a value ([`RawMessage`], [`Message`]) |
+//! | *delivery* | a message with the [`Receipt`] that settles it |
+//! | *source* | one ordered stream of deliveries of a consumer: a partition, a queue |
+//! | *settle* | tell the broker what became of a delivery, once ([`Settler`]) |
+//! | *record* | an encoded message on its way out ([`OutboundRecord`]) |
+//! | *confirm* | the broker's answer to a record ([`Confirm`]) |
+//! | *dead letter* | the parked copy of a message that can't be processed |
+
+mod binder;
+mod capabilities;
+mod codec;
+mod consumer;
+mod dead_letter;
+mod delivery;
+mod error;
+mod handler_error;
+mod headers;
+mod health;
+mod listener;
+mod message;
+mod names;
+mod producer;
+mod property;
+mod spec;
+
+pub use binder::{Binder, BinderFactory};
+pub use capabilities::Capabilities;
+pub use codec::{BuiltInCodecs, Codec, Codecs, EncodedPayload, ExternalCodec, PayloadForm};
+pub use consumer::{Consumer, ConsumerControl, Deliveries, Settler};
+pub use dead_letter::{DeadLetterPublisher, DeadLetterRoute, Failure, FailureReason};
+pub use delivery::{Delivery, DeliveryBatch, Receipt, Settlement, Source};
+pub use error::{Error, ErrorKind, Result, Retry};
+pub use handler_error::{FailureClass, HandlerError};
+pub use headers::{CONTENT_TYPE, EncodedHeaders, HeaderValue, Headers, MESSAGE_KEY, PARTITION};
+pub use health::{Health, Status};
+pub use listener::*;
+pub use message::{Batch, Message, Origin, OutboundRecord, RawMessage};
+pub use names::{BindingName, relaxed};
+pub use producer::{Confirm, ConfirmSink, Full, Position, Producer};
+pub use property::{PropertyCatalog, PropertyDef, PropertyType, Support};
+pub use spec::{BinderSpec, ConsumerSpec, Options, ProducerSpec};

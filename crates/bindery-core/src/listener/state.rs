@@ -1,0 +1,72 @@
+//! The application's state: one value of each type, shared by every listener.
+
+use std::any::{Any, TypeId, type_name};
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// The values given to `Application::state`, by type.
+#[derive(Clone, Default)]
+pub struct States {
+    values: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+}
+
+impl States {
+    /// Adds a value, in place of an earlier one of its type.
+    pub fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.values.insert(TypeId::of::<T>(), Arc::new(value));
+    }
+
+    /// The value of a type.
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
+        let value = self.values.get(&TypeId::of::<T>())?.clone();
+        value.downcast().ok().map(State)
+    }
+}
+
+impl fmt::Debug for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "States({})", self.values.len())
+    }
+}
+
+/// A shared value of the application, as an argument of a listener.
+///
+/// In a unit test make one with [`State::new`] and call the function with it.
+pub struct State<T>(Arc<T>);
+
+impl<T> State<T> {
+    /// Wraps a value.
+    pub fn new(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+
+    /// The sentence for an application that doesn't have this state.
+    pub(crate) fn missing() -> String {
+        format!(
+            "no state of type `{0}`; add it with `Application::state({0} …)`",
+            type_name::<T>()
+        )
+    }
+}
+
+impl<T> Clone for State<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Deref for State<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for State<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

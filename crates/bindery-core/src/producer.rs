@@ -1,0 +1,167 @@
+//! Publishing: a producer takes a record at once and says later, through a [`Confirm`], what its broker answered.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+use crate::{Error, ErrorKind, Health, OutboundRecord};
+
+/// Where a confirmed record ended up, as far as its broker tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The partition.
+    pub partition: Option<i32>,
+    /// The offset.
+    pub offset: Option<i64>,
+}
+
+/// Takes the broker's answers to publications: one call for each record, in any order, from any thread.
+///
+/// Implementations are quick and never block: they are called on a client library's thread.
+pub trait ConfirmSink: Send + Sync {
+    /// The record sent with `token` was confirmed, or failed.
+    fn confirmed(&self, token: u64, result: Result<Position, Error>);
+}
+
+/// The obligation to tell what became of one record: completed exactly once.
+///
+/// A confirm that is dropped reports a temporary [`ErrorKind::Publish`] error: a record whose fate nobody knows may
+/// be published again, never taken as done.
+#[must_use]
+pub struct Confirm {
+    sink: Option<Arc<dyn ConfirmSink>>,
+    token: u64,
+}
+
+impl Confirm {
+    /// A confirm that reports `token` to `sink`.
+    pub fn new(sink: Arc<dyn ConfirmSink>, token: u64) -> Self {
+        Self {
+            sink: Some(sink),
+            token,
+        }
+    }
+
+    /// A confirm together with the future of its answer. Dropping the future loses the answer, not the record.
+    pub fn channel() -> (
+        Self,
+        impl Future<Output = Result<Position, Error>> + Send + 'static,
+    ) {
+        let (sender, receiver) = oneshot::channel();
+        let sink = OneShot(std::sync::Mutex::new(Some(sender)));
+        let confirm = Self::new(Arc::new(sink), 0);
+        (confirm, async move {
+            receiver.await.unwrap_or_else(|_| Err(unknown_fate()))
+        })
+    }
+
+    /// Completes the obligation.
+    pub fn complete(mut self, result: Result<Position, Error>) {
+        if let Some(sink) = self.sink.take() {
+            sink.confirmed(self.token, result);
+        }
+    }
+
+    /// Gives the obligation back to the caller without completing it: nothing was sent.
+    pub fn dissolve(mut self) {
+        self.sink = None;
+    }
+}
+
+impl Drop for Confirm {
+    fn drop(&mut self) {
+        if let Some(sink) = self.sink.take() {
+            sink.confirmed(self.token, Err(unknown_fate()));
+        }
+    }
+}
+
+impl fmt::Debug for Confirm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Confirm")
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
+}
+
+fn unknown_fate() -> Error {
+    Error::temporary(
+        ErrorKind::Publish,
+        "the publication ended without an answer from the broker",
+    )
+}
+
+struct OneShot(std::sync::Mutex<Option<oneshot::Sender<Result<Position, Error>>>>);
+
+impl ConfirmSink for OneShot {
+    fn confirmed(&self, _token: u64, result: Result<Position, Error>) {
+        let sender = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        if let Some(sender) = sender {
+            // The caller may have given up waiting.
+            let _ = sender.send(result);
+        }
+    }
+}
+
+/// A record that the producer has no room for at present, given back together with its confirm.
+#[derive(Debug)]
+pub struct Full {
+    /// The record.
+    pub record: OutboundRecord,
+    /// Its confirm, not completed.
+    pub confirm: Confirm,
+}
+
+/// Publishes records to one destination.
+#[async_trait]
+pub trait Producer: Send + Sync + fmt::Debug {
+    /// Hands a record over without waiting. Records are published in the order of the calls of one caller.
+    ///
+    /// Every failure but a full queue is told through `confirm`.
+    ///
+    /// # Errors
+    /// [`Full`] when the producer's window is full; await [`Producer::ready`] and send again.
+    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Box<Full>>;
+
+    /// Waits until there may be room. Cancel safe.
+    async fn ready(&self);
+
+    /// How many partitions the destination has, where the broker has them.
+    fn partition_count(&self) -> Option<u32> {
+        None
+    }
+
+    /// How the producer is.
+    fn health(&self) -> Health;
+
+    /// Flushes what was sent and closes. What isn't confirmed in time fails through its confirm.
+    async fn close(&self);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dropped_confirm_is_a_temporary_failure() {
+        let (confirm, answer) = Confirm::channel();
+        drop(confirm);
+        assert!(answer.await.is_err_and(|error| error.is_temporary()));
+    }
+
+    #[tokio::test]
+    async fn a_completed_confirm_reports_once() {
+        let (confirm, answer) = Confirm::channel();
+        confirm.complete(Ok(Position {
+            partition: Some(1),
+            offset: Some(2),
+        }));
+        assert_eq!(answer.await.map(|position| position.offset).ok(), Some(Some(2)));
+    }
+}

@@ -1,0 +1,1 @@
+//! The Kafka binder, on rdkafka

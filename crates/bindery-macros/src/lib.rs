@@ -1,0 +1,1 @@
+//! The #[stream_listener], #[stream_supplier] and #[bindery::main] attributes

@@ -1,0 +1,1 @@
+//! The memory binder: the reference implementation and the embedded default

@@ -1,0 +1,1 @@
+//! Health, bindings and metrics over HTTP, as Spring Boot Actuator spells them

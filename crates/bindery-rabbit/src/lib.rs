@@ -1,0 +1,1 @@
+//! The RabbitMQ binder, on lapin

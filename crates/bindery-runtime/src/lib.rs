@@ -1,0 +1,1 @@
+//! Runs bindings: configuration, lifecycle, lanes, settlement, retry, dead letter, publication

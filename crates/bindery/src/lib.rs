@@ -1,0 +1,1 @@
+//! Message-driven microservices in Rust: annotated async functions and one application.yaml

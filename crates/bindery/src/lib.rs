@@ -1,1 +1,37 @@
-//! Message-driven microservices in Rust: annotated async functions and one application.yaml
+//! Message-driven microservices in Rust: annotated async functions and one `application.yaml`.
+//!
+//! ```
+//! use bindery::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Deserialize)]
+//! struct Order { id: u64, quantity: u32 }
+//!
+//! #[derive(Serialize)]
+//! struct Reserved { order: u64 }
+//!
+//! #[derive(Default)]
+//! struct Warehouse;
+//!
+//! /// Bound to `reserve_stock-in-0` and `reserve_stock-out-0`.
+//! #[stream_listener]
+//! async fn reserve_stock(order: Order, warehouse: State<Warehouse>) -> Result<Reserved, HandlerError> {
+//!     if order.quantity == 0 {
+//!         return Err(HandlerError::permanent("nothing is ordered"));
+//!     }
+//!     Ok(Reserved { order: order.id })
+//! }
+//!
+//! let registered = listeners![reserve_stock];
+//! assert_eq!(registered[0].outputs[0].as_str(), "reserve_stock-out-0");
+//! ```
+
+mod macros;
+mod run_main;
+
+#[doc(hidden)]
+pub mod __private;
+pub mod prelude;
+
+pub use bindery_core::*;
+pub use macros::{main, stream_listener, stream_supplier};

@@ -1,1 +1,5 @@
-//! To be written.
+//! Orders: takes them over HTTP, and follows each one until it ends.
+
+mod book;
+
+pub use book::{Counts, OrderBook, Status};

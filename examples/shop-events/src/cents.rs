@@ -11,6 +11,13 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Cents(pub i64);
 
+impl Cents {
+    /// An amount without a fraction: `Cents::whole(5)` is 5.00.
+    pub const fn whole(amount: i64) -> Self {
+        Self(amount.saturating_mul(100))
+    }
+}
+
 impl Add for Cents {
     type Output = Self;
 
@@ -74,6 +81,6 @@ mod tests {
     fn amounts_read_like_money() {
         assert_eq!(Cents(221_487_109_317).to_string(), "2,214,871,093.17");
         assert_eq!(Cents(-7).to_string(), "-0.07");
-        assert_eq!(Cents(100_000).to_string(), "1,000.00");
+        assert_eq!(Cents::whole(1_000).to_string(), "1,000.00");
     }
 }

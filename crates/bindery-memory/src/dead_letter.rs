@@ -1,0 +1,151 @@
+//! Dead letters: a copy of the message with what is known of its failure, under the names that Spring's Kafka binder
+//! uses and our own.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use bindery_core::{
+    DeadLetterPublisher, Error, ErrorKind, Failure, HeaderValue, Headers, OutboundRecord, RawMessage, Result,
+};
+
+use crate::broker::Shared;
+use crate::topic::{Refusal, Topic};
+
+/// Publishes the dead letters of one consumer.
+#[derive(Debug)]
+pub(crate) struct MemoryDeadLetters {
+    shared: Arc<Shared>,
+    topic: Arc<Topic>,
+}
+
+impl MemoryDeadLetters {
+    pub(crate) fn new(shared: Arc<Shared>, topic: Arc<Topic>) -> Self {
+        Self { shared, topic }
+    }
+
+    /// Publishes a copy with the headers that say where it came from and what `add` says.
+    fn copy(&self, message: &RawMessage, add: impl FnOnce(&mut Headers)) -> Result<()> {
+        self.shared.link.check()?;
+        self.shared.faults.check_dead_letter(&self.topic.name)?;
+        let mut headers = message.headers.clone();
+        add_origin(&mut headers, message);
+        add(&mut headers);
+        let record = OutboundRecord {
+            payload: message.payload.clone(),
+            key: message.key.clone(),
+            headers,
+            partition: self.partition(message),
+            routing_key: message.origin.routing_key.clone(),
+        };
+        // A dead letter is never told to wait for a group that is behind.
+        match self.topic.append(record, u64::MAX) {
+            Ok(_) => Ok(()),
+            Err(Refusal::Full(_) | Refusal::NoPartition(_)) => Err(Error::temporary(
+                ErrorKind::Publish,
+                format!("the dead letter was not taken by `{}`", self.topic.name),
+            )),
+        }
+    }
+
+    /// The message's own partition where the dead letter topic has it, else the first.
+    fn partition(&self, message: &RawMessage) -> Option<i32> {
+        let own = message.origin.partition?;
+        let exists = u32::try_from(own).is_ok_and(|own| own < self.topic.partition_count());
+        Some(if exists { own } else { 0 })
+    }
+
+    /// Dead-letters a message that was rejected, as a broker does by itself.
+    pub(crate) fn reject(&self, message: &RawMessage, group: &Arc<str>) -> Result<()> {
+        self.copy(message, |headers| {
+            headers.append("x-bindery-reason", "rejected");
+            headers.append("x-bindery-group", group.clone());
+        })
+    }
+}
+
+#[async_trait]
+impl DeadLetterPublisher for MemoryDeadLetters {
+    async fn publish(&self, message: &RawMessage, failure: &Failure) -> Result<()> {
+        self.copy(message, |headers| add_failure(headers, failure))
+    }
+}
+
+fn add_origin(headers: &mut Headers, message: &RawMessage) {
+    let origin = &message.origin;
+    headers.append("x-original-topic", origin.destination.clone());
+    headers.append("x-original-partition", origin.partition.unwrap_or(0));
+    headers.append(
+        "x-original-offset",
+        i64::try_from(origin.position).unwrap_or(i64::MAX),
+    );
+    if let Some(timestamp) = origin.timestamp {
+        headers.append("x-original-timestamp", timestamp);
+        headers.append("x-original-timestamp-type", "CreateTime");
+    }
+}
+
+fn add_failure(headers: &mut Headers, failure: &Failure) {
+    headers.append("x-exception-fqcn", failure.error_type.as_str());
+    headers.append("x-exception-message", failure.message.as_str());
+    headers.append("x-exception-stacktrace", failure.trace.as_str());
+    headers.append("x-bindery-reason", failure.reason.as_str());
+    headers.append(
+        "x-bindery-attempts",
+        HeaderValue::Int(i32::try_from(failure.attempts).unwrap_or(i32::MAX)),
+    );
+    headers.append("x-bindery-binding", failure.binding.clone());
+    headers.append("x-bindery-group", failure.group.clone());
+    headers.append("x-bindery-first-failure", iso_8601(failure.first_failure));
+}
+
+/// The time in UTC with milliseconds: `2026-05-04T03:02:01.000Z`.
+fn iso_8601(time: SystemTime) -> String {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (seconds, millis) = (since_epoch.as_secs(), since_epoch.subsec_millis());
+    let (year, month, day) = civil_date(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+/// The Gregorian date of a day counted from 1970-01-01.
+fn civil_date(mut days: u64) -> (u64, u64, u64) {
+    let mut year = 1970;
+    while days >= year_length(year) {
+        days -= year_length(year);
+        year += 1;
+    }
+    let february = year_length(year) - 337;
+    let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 1;
+    for length in lengths {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    (year, month, days + 1)
+}
+
+fn year_length(year: u64) -> u64 {
+    let leap = (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
+    if leap { 366 } else { 365 }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_utc() {
+        let check = |seconds, text: &str| {
+            assert_eq!(iso_8601(UNIX_EPOCH + Duration::from_millis(seconds)), text);
+        };
+        check(0, "1970-01-01T00:00:00.000Z");
+        check(951_782_400_007, "2000-02-29T00:00:00.007Z");
+        check(1_735_689_599_999, "2024-12-31T23:59:59.999Z");
+    }
+}

@@ -1,0 +1,186 @@
+//! The producer: appends at once and confirms at once, unless a fault says otherwise.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bindery_core::{Confirm, Error, ErrorKind, Full, Health, OutboundRecord, Producer};
+
+use crate::broker::Shared;
+use crate::faults::{Verdict, lost_answer, refused_publication};
+use crate::sync::Watch;
+use crate::topic::{Refusal, Topic};
+
+/// Counts the records that were sent and not confirmed.
+#[derive(Debug)]
+pub(crate) struct Window {
+    limit: u32,
+    in_flight: AtomicU32,
+    watch: Arc<Watch>,
+}
+
+impl Window {
+    fn enter(&self) -> bool {
+        let entered = self
+            .in_flight
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
+                (count < self.limit).then_some(count + 1)
+            });
+        entered.is_ok()
+    }
+
+    pub(crate) fn leave(&self) {
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.watch.changed();
+    }
+
+    fn count(&self) -> u32 {
+        self.in_flight.load(Ordering::SeqCst)
+    }
+}
+
+/// Publishes to one topic. The confirm of a record completes within [`Producer::send`].
+pub(crate) struct MemoryProducer {
+    shared: Arc<Shared>,
+    topic: Arc<Topic>,
+    window: Arc<Window>,
+    max_backlog: u64,
+    close_timeout: Duration,
+    closed: AtomicBool,
+}
+
+impl MemoryProducer {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        topic: Arc<Topic>,
+        max_in_flight: u32,
+        max_backlog: u64,
+        close_timeout: Duration,
+    ) -> Self {
+        let window = Arc::new(Window {
+            limit: max_in_flight.max(1),
+            in_flight: AtomicU32::new(0),
+            watch: shared.watch.clone(),
+        });
+        Self {
+            shared,
+            topic,
+            window,
+            max_backlog,
+            close_timeout,
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Why nothing can be published at present.
+    fn refusal(&self) -> Option<Error> {
+        if self.closed.load(Ordering::SeqCst) {
+            let message = format!("the producer of `{}` is closed", self.topic.name);
+            return Some(Error::new(ErrorKind::Closed, message));
+        }
+        self.shared.link.check().err()
+    }
+
+    fn has_room(&self) -> bool {
+        self.window.count() < self.window.limit && self.topic.has_room(self.max_backlog)
+    }
+
+    fn publish(&self, record: OutboundRecord, confirm: Confirm, lose_answer: bool) -> Result<(), Box<Full>> {
+        match self.topic.append(record, self.max_backlog) {
+            Ok(_) if lose_answer => {
+                confirm.complete(Err(lost_answer()));
+                self.window.leave();
+            }
+            Ok(position) => self
+                .shared
+                .faults
+                .answer(&self.topic.name, confirm, position, &self.window),
+            Err(Refusal::NoPartition(partition)) => {
+                confirm.complete(Err(no_partition(&self.topic, partition)));
+                self.window.leave();
+            }
+            Err(Refusal::Full(record)) => {
+                self.window.leave();
+                return Err(Box::new(Full {
+                    record: *record,
+                    confirm,
+                }));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Producer for MemoryProducer {
+    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Box<Full>> {
+        if let Some(error) = self.refusal() {
+            confirm.complete(Err(error));
+            return Ok(());
+        }
+        if !self.window.enter() {
+            return Err(Box::new(Full { record, confirm }));
+        }
+        match self.shared.faults.judge(&self.topic.name) {
+            Verdict::Refuse => {
+                confirm.complete(Err(refused_publication(&self.topic.name)));
+                self.window.leave();
+                Ok(())
+            }
+            verdict => self.publish(record, confirm, verdict == Verdict::Lose),
+        }
+    }
+
+    async fn ready(&self) {
+        let room = || (self.refusal().is_some() || self.has_room()).then_some(());
+        self.shared.watch.until(room).await;
+    }
+
+    fn partition_count(&self) -> Option<u32> {
+        Some(self.topic.partition_count())
+    }
+
+    fn health(&self) -> Health {
+        let health = self.shared.link.health();
+        if self.shared.link.is_connected() && !self.topic.has_room(self.max_backlog) {
+            return Health::degraded(format!(
+                "a group of `{}` is {} messages behind; publications wait for it",
+                self.topic.name, self.max_backlog
+            ));
+        }
+        health
+    }
+
+    async fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        let confirmed = self
+            .window
+            .watch
+            .until(|| (self.window.count() == 0).then_some(()));
+        if tokio::time::timeout(self.close_timeout, confirmed).await.is_err() {
+            self.shared.faults.abandon(&self.window);
+        }
+        self.window.watch.changed();
+    }
+}
+
+fn no_partition(topic: &Topic, partition: i32) -> Error {
+    Error::new(
+        ErrorKind::Publish,
+        format!(
+            "`{}` has no partition {partition}; it has {} of them, counted from 0",
+            topic.name,
+            topic.partition_count()
+        ),
+    )
+}
+
+impl fmt::Debug for MemoryProducer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryProducer")
+            .field("destination", &self.topic.name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,5 @@
+//! The memory binder from outside.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod broker;
+mod support;

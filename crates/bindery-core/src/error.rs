@@ -9,7 +9,8 @@ use std::fmt;
 pub enum ErrorKind {
     /// The configuration can't be honoured.
     Configuration,
-    /// The broker can't be reached, or the connection broke.
+    /// The broker can't be reached, or the connection broke: it says nothing about the message. A publication that
+    /// fails so is published again for as long as it takes.
     Unavailable,
     /// The broker refused the credentials or a right.
     Unauthorized,
@@ -17,7 +18,7 @@ pub enum ErrorKind {
     Topology,
     /// A message doesn't fit: too large, malformed, undecodable.
     Payload,
-    /// The broker refused or didn't confirm a publication.
+    /// The broker refused a publication (negative confirmation, unroutable): the message that caused it has failed.
     Publish,
     /// Something took longer than its limit.
     Timeout,

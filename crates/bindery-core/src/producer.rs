@@ -27,7 +27,7 @@ pub trait ConfirmSink: Send + Sync {
 
 /// The obligation to tell what became of one record: completed exactly once.
 ///
-/// A confirm that is dropped reports a temporary [`ErrorKind::Publish`] error: a record whose fate nobody knows may
+/// A confirm that is dropped reports a temporary [`ErrorKind::Unavailable`] error: a record whose fate nobody knows may
 /// be published again, never taken as done.
 #[must_use]
 pub struct Confirm {

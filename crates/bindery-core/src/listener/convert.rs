@@ -5,11 +5,12 @@
 //! `Result` of any payload, then any payload.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{ListenerContext, Output};
-use crate::{HandlerError, Message};
+use crate::{Codec, HandlerError, Headers, Message};
 
 /// The outputs of one call, in order.
 #[derive(Debug, Default)]
@@ -87,11 +88,24 @@ impl<T: Serialize + Send + 'static> Element for T {
 
 impl<T: Serialize + Send + 'static> Element for Message<T> {
     fn encode(self, index: usize, context: &ListenerContext) -> Result<Output, HandlerError> {
-        let mut output = encode(&self.payload, index, context)?;
+        let mut output = match own_codec(&self.headers, context) {
+            Some((content_type, codec)) => {
+                let payload = codec.encode(&self.payload).map_err(HandlerError::permanent)?;
+                Output { index, payload, content_type, headers: None, key: None }
+            }
+            None => encode(&self.payload, index, context)?,
+        };
         output.headers = Some(self.headers);
         output.key = self.key;
         Ok(output)
     }
+}
+
+/// The content type that a message names itself, if there is a codec for it: it goes before the binding's.
+fn own_codec(headers: &Headers, context: &ListenerContext) -> Option<(Arc<str>, Codec)> {
+    let content_type = headers.content_type()?;
+    let codec = context.codecs.codec(&content_type)?;
+    Some((content_type.into(), codec))
 }
 
 fn encode<T: Serialize + 'static>(

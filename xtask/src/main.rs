@@ -2,8 +2,12 @@
 //! checks of CI, and the house rules that no other tool knows.
 
 mod brokers;
+mod ci;
+mod install;
 mod paths;
 mod process;
+mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -27,11 +31,20 @@ enum Chore {
         #[command(subcommand)]
         action: brokers::Action,
     },
+    /// Run every test on all three binders, with the brokers that they need.
+    Test(test::Arguments),
+    /// Run the checks besides the tests: format, clippy, documentation, house rules, licences.
+    Ci,
+    /// Check the house rules that no other tool knows.
+    Tidy,
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Brokers { action } => brokers::run(&action),
+        Chore::Test(arguments) => test::run(&arguments),
+        Chore::Ci => ci::run(),
+        Chore::Tidy => tidy::run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -74,8 +74,8 @@ pub(crate) fn run(action: &Action) -> Result<ExitCode> {
 #[derive(Debug)]
 pub(crate) struct Up {
     pub(crate) settings: Settings,
-    /// Whether this call started one of them.
-    pub(crate) started: bool,
+    /// Those which this call started.
+    pub(crate) started: Vec<Broker>,
 }
 
 /// Starts what does not run and returns when both are ready.
@@ -86,18 +86,49 @@ pub(crate) fn up(way: Option<Way>) -> Result<Up> {
         None => Settings::from_environment(way.unwrap_or_else(choose))?,
     };
     settings.save()?;
-    let started = match settings.way {
-        Way::Docker => said("kafka and rabbitmq", compose::up(&settings)?),
-        Way::Packages => {
-            let kafka = said("kafka", kafka::up(&settings)?);
-            said("rabbitmq", rabbit::up(&settings)?) || kafka
-        }
-    };
+    let mut started = Vec::new();
+    if let Err(error) = start(&settings, &mut started) {
+        // Half a pair is of no use, and nobody would think of stopping it.
+        stop(&settings, &started)?;
+        return Err(error);
+    }
     Ok(Up { settings, started })
 }
 
-/// Stops both, says so, and forgets them.
-pub(crate) fn down() -> Result<ExitCode> {
+fn start(settings: &Settings, started: &mut Vec<Broker>) -> Result<()> {
+    if settings.way == Way::Docker {
+        if said("kafka and rabbitmq", compose::up(settings)?) {
+            started.extend(Broker::value_variants());
+        }
+        return Ok(());
+    }
+    if said("kafka", kafka::up(settings)?) {
+        started.push(Broker::Kafka);
+    }
+    if said("rabbitmq", rabbit::up(settings)?) {
+        started.push(Broker::Rabbit);
+    }
+    Ok(())
+}
+
+/// How brokers run here: as those which run already do, otherwise as the machine allows.
+pub(crate) fn way() -> Result<Way> {
+    Ok(running_settings()?.map_or_else(choose, |settings| settings.way))
+}
+
+/// Stops what `up` started and nothing else.
+pub(crate) fn stop_started(up: &Up) -> Result<()> {
+    match up.started.len() {
+        0 => Ok(()),
+        2 => down().map(drop),
+        _ => {
+            let _one_at_a_time = lock()?;
+            stop(&up.settings, &up.started).map(drop)
+        }
+    }
+}
+
+fn down() -> Result<ExitCode> {
     let _one_at_a_time = lock()?;
     let Some(settings) = Settings::saved()? else {
         println!("nothing runs");
@@ -105,14 +136,30 @@ pub(crate) fn down() -> Result<ExitCode> {
     };
     let stopped = match settings.way {
         Way::Docker => compose::down(&settings)?,
-        Way::Packages => {
-            let kafka = kafka::server().stop("TERM")?;
-            rabbit::down(&settings)? || kafka
-        }
+        Way::Packages => stop(&settings, Broker::value_variants())?,
     };
     Settings::forget();
-    println!("{}", if stopped { "stopped" } else { "nothing ran" });
+    println!(
+        "{}",
+        if stopped {
+            "brokers: stopped"
+        } else {
+            "brokers: none ran"
+        }
+    );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Stops processes; returns whether any ran.
+fn stop(settings: &Settings, brokers: &[Broker]) -> Result<bool> {
+    let mut stopped = false;
+    for broker in brokers {
+        stopped |= match broker {
+            Broker::Kafka => kafka::server().stop("TERM")?,
+            Broker::Rabbit => rabbit::down(settings)?,
+        };
+    }
+    Ok(stopped)
 }
 
 fn status() -> Result<ExitCode> {

@@ -1,0 +1,99 @@
+//! `cargo xtask test`: the one test command. It provides what the tests need, starts both brokers unless they run,
+//! tests the workspace on all three binders, and stops what it started.
+
+use std::env;
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::brokers::{self, Up, Way};
+use crate::{install, paths};
+
+/// What the test command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Install what is missing, on Debian and Ubuntu, with apt.
+    #[arg(long)]
+    install: bool,
+    /// Everything else is for `cargo test`: a name filter, `-p <crate>`, `-- --nocapture`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    cargo: Vec<String>,
+}
+
+/// Runs the tests; the exit code is that of `cargo test`.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    // Ctrl-C reaches `cargo test` as well and ends it; this program must live on to stop the brokers.
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot listen to signals")?;
+    }
+    install::provide(&install::missing_for_the_build(), arguments.install)?;
+    let way = brokers::way()?;
+    if way == Way::Packages {
+        install::provide(&install::missing_for_the_brokers(), arguments.install)?;
+    }
+    let up = brokers::up(Some(way))?;
+    let outcome = if interrupted.load(Ordering::Relaxed) {
+        Ok(ExitCode::from(130))
+    } else {
+        cargo_test(arguments, &up)
+    };
+    brokers::stop_started(&up)?;
+    outcome
+}
+
+fn cargo_test(arguments: &Arguments, up: &Up) -> Result<ExitCode> {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .current_dir(paths::workspace())
+        .args(scope(&arguments.cargo))
+        .args(&arguments.cargo);
+    for (name, value) in up.settings.variables() {
+        println!("{name}={value}");
+        command.env(name, value);
+    }
+    // A test that restarts a broker does it through this program.
+    if let Ok(program) = env::current_exe() {
+        command.env("XTASK", program);
+    }
+    let status = command.status().context("cannot run `cargo test`")?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(130)))
+}
+
+/// What is tested: everything, with every feature, unless the caller names packages.
+fn scope(arguments: &[String]) -> Vec<&'static str> {
+    let for_cargo = arguments.iter().take_while(|argument| *argument != "--");
+    let named = for_cargo
+        .clone()
+        .any(|argument| argument.starts_with("-p") || argument.starts_with("--package"));
+    if named {
+        vec!["test"]
+    } else {
+        vec!["test", "--workspace", "--all-features", "--no-fail-fast"]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn without_a_package_everything_is_tested() {
+        assert!(scope(&words("order_of_events")).contains(&"--workspace"));
+        assert!(scope(&words("-- -p")).contains(&"--workspace"));
+    }
+
+    #[test]
+    fn a_named_package_narrows_the_scope() {
+        assert_eq!(scope(&words("-p bindery-kafka")), ["test"]);
+        assert_eq!(scope(&words("--package bindery-kafka")), ["test"]);
+    }
+}

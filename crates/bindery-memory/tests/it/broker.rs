@@ -68,7 +68,7 @@ async fn an_anonymous_group_ends_with_its_consumer() {
     let broker = MemoryBroker::new();
     let binder = binder(&broker, Options::default());
     let consumer = binder.bind_consumer(&input("orders", None)).await.unwrap();
-    assert_eq!(broker.groups("orders"), [consumer.group.clone()]);
+    assert_eq!(broker.groups("orders"), std::slice::from_ref(&consumer.group));
     drop(consumer);
     assert!(broker.groups("orders").is_empty());
 }

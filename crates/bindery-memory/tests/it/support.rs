@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bindery_core::{
-    Binder, BinderFactory, BinderSpec, BindingName, Confirm, Consumer, ConsumerSpec, Deliveries, Delivery,
-    Message, Options, OutboundRecord, ProducerSpec,
+    Binder, BinderFactory, BinderSpec, BindingName, Confirm, ConsumerSpec, Deliveries, Delivery, Message,
+    Options, OutboundRecord, ProducerSpec,
 };
 use bindery_memory::{MemoryBinderFactory, MemoryBroker};
 use futures_util::StreamExt;

@@ -1,2 +1,3 @@
-//! To be written.
+//! `cargo run -p shop`.
+
 fn main() {}

@@ -57,7 +57,7 @@ make_kafka() {
   build bindery-standin-kafka "$WORK/kafka" << 'DOCKERFILE'
 ARG BASE
 FROM ${BASE}
-RUN apt-get update -q && apt-get install -qy --no-install-recommends openjdk-17-jre-headless \
+RUN apt-get update -q && apt-get install -qy --no-install-recommends default-jre-headless \
  && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --user-group kafka && mkdir -p /var/lib/kafka/data && chown -R kafka /var/lib/kafka
 COPY . /opt/kafka

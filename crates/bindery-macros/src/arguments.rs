@@ -2,8 +2,8 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Type;
 use syn::spanned::Spanned;
+use syn::{Ident, Type};
 
 use crate::errors::Errors;
 
@@ -33,36 +33,27 @@ pub(crate) fn check(types: &[&Type], what: &str, most: usize, errors: &mut Error
     }
 }
 
-/// A constant that doesn't compile unless every argument can be extracted and at most `payloads` of them take the
-/// payload. Each message is at its argument.
-pub(crate) fn checks(types: &[&Type], payloads: usize, message: &str) -> Vec<TokenStream> {
-    let counts: Vec<TokenStream> = types
-        .iter()
-        .map(|kind| quote_spanned!(kind.span()=> ::bindery::__private::payloads::<#kind, _>()))
-        .collect();
-    let check = |(index, kind): (usize, &&Type)| {
-        if index < payloads {
-            let count = &counts[index];
-            return quote_spanned!(kind.span()=> const _: usize = #count;);
-        }
-        let sum = counts[..=index].iter();
-        let limit = proc_macro2::Literal::usize_unsuffixed(payloads);
-        quote_spanned!(kind.span()=> const _: () = ::core::assert!(#(#sum)+* <= #limit, #message);)
-    };
-    types.iter().enumerate().map(check).collect()
-}
-
-/// A function that doesn't compile unless the future of `name` is `Send`.
-pub(crate) fn send_check(name: &syn::Ident, types: &[&Type]) -> TokenStream {
-    let arguments: Vec<_> = (0..types.len())
-        .map(|index| quote::format_ident!("argument_{index}"))
-        .collect();
-    let call = quote_spanned!(name.span()=> ::bindery::__private::is_send(#name(#(#arguments),*)));
-    quote! {
-        fn future_is_send(#(#arguments: #types),*) {
-            #call
-        }
+/// The type of the arguments in a definition, for which the constant `ARGUMENTS` has to compile: it checks each
+/// argument where it stands, with `check` of the facade. An error there is the only one, since a type that depends on
+/// a broken constant is reported nowhere else.
+/// `first` is what is checked before them.
+pub(crate) fn checked(
+    types: &[&Type],
+    check: &str,
+    first: Option<&TokenStream>,
+) -> (TokenStream, TokenStream) {
+    if types.is_empty() && first.is_none() {
+        return (TokenStream::new(), quote!(()));
     }
+    let first = first.map_or_else(|| quote!(0), ToTokens::to_token_stream);
+    let count = types.iter().fold(first, |before, kind| {
+        let check = Ident::new(check, kind.span());
+        quote_spanned!(kind.span()=> ::bindery::__private::#check::<#kind, _>(#before))
+    });
+    (
+        quote!(const ARGUMENTS: usize = #count;),
+        quote!(::bindery::__private::Checked<(#((_, #types),)*), ARGUMENTS>),
+    )
 }
 
 /// Tokens as people write them.

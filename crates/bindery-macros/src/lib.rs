@@ -20,17 +20,17 @@ use proc_macro::TokenStream;
 /// Makes an `async fn` a stream listener. Documented in `bindery`.
 #[proc_macro_attribute]
 pub fn stream_listener(options: TokenStream, item: TokenStream) -> TokenStream {
-    listener::expand(options.into(), item.into()).into()
+    listener::expand(options.into(), &item.into()).into()
 }
 
 /// Makes a function a stream supplier. Documented in `bindery`.
 #[proc_macro_attribute]
 pub fn stream_supplier(options: TokenStream, item: TokenStream) -> TokenStream {
-    supplier::expand(options.into(), item.into()).into()
+    supplier::expand(options.into(), &item.into()).into()
 }
 
 /// Runs an `async fn main` on a runtime and turns its result into an exit code. Documented in `bindery`.
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
-    main_function::expand(&options.into(), item.into()).into()
+    main_function::expand(&options.into(), &item.into()).into()
 }

@@ -1,9 +1,10 @@
 //! `#[stream_listener]`: the function, its twin type and one call that defines it.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Literal, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{ReturnType, Type};
+use syn::{Ident, ReturnType, Type};
 
 use crate::arguments;
 use crate::errors::Errors;
@@ -13,12 +14,13 @@ use crate::options::Options;
 const ATTRIBUTE: &str = "#[stream_listener]";
 const WHAT: &str = "a stream listener";
 const MOST_ARGUMENTS: usize = 8;
+const MORE_OUTPUTS: &str = "more outputs are named than the result has: a listener publishes what it returns; `()` is nothing, a tuple is one message for each output";
 
 /// Expands the attribute.
-pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(options: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let options = Options::parse(options, &["name", "input", "output", "outputs"], &mut errors);
-    let Some(function) = Function::parse(&item, ATTRIBUTE, &mut errors) else {
+    let Some(function) = Function::parse(item, ATTRIBUTE, &mut errors) else {
         let errors = errors.into_tokens();
         return quote!(#item #errors);
     };
@@ -35,110 +37,128 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
         return broken(&function, errors);
     }
 
-    let mut checks = arguments::checks(
-        &types,
-        1,
-        "a stream listener takes one payload: take the other values with `Header<..>`, `Headers`, `Key` or `State<T>`, or put both into one type",
-    );
-    checks.push(arguments::send_check(&function.signature.ident, &types));
     let result = Result::of(&function);
-    checks.extend(result.outputs_check(&options));
-    let call = define("listener", &function, &types, &options, &result.kind);
-    registered(&function, &call, &checks)
+    let definition = Definition {
+        constructor: "listener",
+        check: "listener_argument",
+        first_check: None,
+        function: &function,
+        types: &types,
+        options: &options,
+        result,
+    };
+    definition.expand()
 }
 
-/// The type of a result, and the expression that finds its kind.
+/// A result: its type, and the expression that finds its kind.
 pub(crate) struct Result {
-    probe: TokenStream,
+    /// The type; `None` when it can't be written, because it has an `impl ..` in it.
+    probe: Option<TokenStream>,
     kind: TokenStream,
 }
 
 impl Result {
     fn of(function: &Function) -> Self {
         match &function.signature.output {
-            ReturnType::Default => Self::probing(quote!(())),
-            ReturnType::Type(_, kind) => Self::probing(quote!(#kind)),
+            ReturnType::Default => Self::probing(&quote!(())),
+            ReturnType::Type(_, kind) if has_impl(&quote!(#kind)) => {
+                let ident = &function.signature.ident;
+                let kind =
+                    quote_spanned!(kind.span()=> (&&&&&::bindery::__private::probe_of(&#ident)).kind());
+                Self { probe: None, kind }
+            }
+            ReturnType::Type(_, kind) => Self::probing(&quote!(#kind)),
         }
     }
 
-    /// The kind of what a probe of this type says.
-    pub(crate) fn probing(probe: TokenStream) -> Self {
-        let kind = quote_spanned!(probe.span()=> (&&&&&::bindery::__private::Probe::<#probe>::new()).kind());
-        Self { probe, kind }
-    }
-
-    /// The expression that finds the kind.
-    pub(crate) fn kind(&self) -> &TokenStream {
-        &self.kind
-    }
-
-    /// A constant that doesn't compile when more outputs are named than the result has.
-    pub(crate) fn outputs_check(&self, options: &Options) -> Option<TokenStream> {
-        let last = options.outputs.last()?;
-        let count = proc_macro2::Literal::usize_unsuffixed(options.outputs.len());
-        let Self { probe, kind } = self;
-        Some(quote_spanned! {last.span()=>
-            const _: () = {
-                use ::bindery::__private::probes::*;
-                ::core::assert!(
-                    #count <= ::bindery::__private::outputs::<#probe, _, _>(&|| #kind),
-                    "more outputs are named than the result has: a listener publishes what it returns, `()` is nothing and a tuple is one for each part"
-                );
-            };
-        })
-    }
-}
-
-/// The call that defines a listener or supplier: `ListenerDefinition::listener("name", function, kind)`.
-pub(crate) fn define(
-    constructor: &str,
-    function: &Function,
-    types: &[&Type],
-    options: &Options,
-    kind: &TokenStream,
-) -> TokenStream {
-    let constructor = quote::format_ident!("{constructor}");
-    let ident = &function.signature.ident;
-    let name = match &options.name {
-        Some(name) => quote!(#name),
-        None => {
-            let name = syn::ext::IdentExt::unraw(ident).to_string();
-            quote!(#name)
+    /// A result of a type that can be written.
+    pub(crate) fn probing(probe: &TokenStream) -> Self {
+        let span = probe.span();
+        Self {
+            probe: Some(probe.clone()),
+            kind: quote_spanned!(span=> (&&&&&::bindery::__private::Probe::<#probe>::new()).kind()),
         }
-    };
-    let input = options.input.iter();
-    let outputs = options.outputs.iter();
-    let outputs = (outputs.len() > 0).then(|| quote!(.with_outputs(&[#(#outputs),*])));
-    quote! {
-        ::bindery::__private::ListenerDefinition::#constructor::<_, (#((_, #types),)*), _>(#name, #ident, #kind)
-            #(.with_input(#input))*
-            #outputs
     }
-}
 
-/// The function, its twin and its registration.
-pub(crate) fn registered(function: &Function, call: &TokenStream, checks: &[TokenStream]) -> TokenStream {
-    let twin = twin(
-        function,
-        &quote! {
-            use ::bindery::__private::probes::*;
-            #call
-        },
-    );
-    let conditions = function.conditions();
-    quote! {
-        #function
-        #twin
-        #(#conditions)*
-        const _: () = {
-            #(#checks)*
+    /// The type of the kind in a definition, for which the constant `OUTPUTS` has to compile: it checks that the
+    /// result can be published, and that no more outputs are named than it has.
+    fn checked(&self, options: &Options) -> (TokenStream, TokenStream) {
+        let Self {
+            probe: Some(probe),
+            kind,
+        } = self
+        else {
+            return (TokenStream::new(), quote!(_));
         };
+        let count = quote_spanned!(probe.span()=> ::bindery::__private::outputs::<#probe, _, _>(&|| #kind));
+        let named = options.outputs.last().map(|last| {
+            let named = Literal::usize_unsuffixed(options.outputs.len());
+            quote_spanned!(last.span()=> const _: () = ::core::assert!(#named <= OUTPUTS, #MORE_OUTPUTS);)
+        });
+        (
+            quote!(const OUTPUTS: usize = #count; #named),
+            quote!(::bindery::__private::Checked<_, OUTPUTS>),
+        )
+    }
+}
+
+fn has_impl(tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Group(group) => has_impl(&group.stream()),
+        other => other.to_string() == "impl",
+    })
+}
+
+/// What a definition is made of.
+pub(crate) struct Definition<'a> {
+    pub(crate) constructor: &'static str,
+    pub(crate) check: &'static str,
+    pub(crate) first_check: Option<TokenStream>,
+    pub(crate) function: &'a Function,
+    pub(crate) types: &'a [&'a Type],
+    pub(crate) options: &'a Options,
+    pub(crate) result: Result,
+}
+
+impl Definition<'_> {
+    /// The function, its twin and its registration: one call, `ListenerDefinition::listener("name", function, kind)`.
+    pub(crate) fn expand(&self) -> TokenStream {
+        let function = self.function;
+        let ident = &function.signature.ident;
+        let name = match &self.options.name {
+            Some(name) => quote!(#name),
+            None => ident.unraw().to_string().into_token_stream(),
+        };
+        let (check_arguments, arguments) =
+            arguments::checked(self.types, self.check, self.first_check.as_ref());
+        let (check_outputs, kind) = self.result.checked(self.options);
+        let value = &self.result.kind;
+        let constructor = Ident::new(self.constructor, ident.span());
+        let call = quote_spanned! {ident.span()=>
+            ::bindery::__private::ListenerDefinition::#constructor::<_, #arguments, #kind>(#name, #ident, #value)
+        };
+        let input = self.options.input.iter();
+        let outputs = &self.options.outputs;
+        let outputs = (!outputs.is_empty()).then(|| quote!(.with_outputs(&[#(#outputs),*])));
+        let body = quote! {
+            use ::bindery::__private::probes::*;
+            #check_arguments
+            #check_outputs
+            #call #(.with_input(#input))* #outputs
+        };
+        let twin = twin(function, &body);
+        quote!(#function #twin)
     }
 }
 
 /// What is left of a function with mistakes: the function, and a twin, so that only the mistakes are reported.
 pub(crate) fn broken(function: &Function, errors: Errors) -> TokenStream {
-    let twin = twin(function, &quote!(::core::panic!("this listener doesn't compile")));
+    let twin = function.signature.receiver().is_none().then(|| {
+        twin(
+            function,
+            &quote!(::core::panic!("this function can't be registered")),
+        )
+    });
     let errors = errors.into_tokens();
     quote!(#function #twin #errors)
 }

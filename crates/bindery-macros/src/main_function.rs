@@ -7,7 +7,7 @@ use crate::errors::Errors;
 use crate::function::Function;
 
 /// Expands the attribute.
-pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(options: &TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     if !options.is_empty() {
         errors.add(
@@ -15,7 +15,7 @@ pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> TokenStream {
             "`#[bindery::main]` has no options: for a runtime of your own write `fn main` and call `Application::run` in it",
         );
     }
-    let Some(function) = Function::parse(&item, "#[bindery::main]", &mut errors) else {
+    let Some(function) = Function::parse(item, "#[bindery::main]", &mut errors) else {
         let errors = errors.into_tokens();
         return quote!(#item #errors);
     };

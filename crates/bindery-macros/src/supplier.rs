@@ -8,7 +8,7 @@ use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeParamBound};
 use crate::arguments;
 use crate::errors::Errors;
 use crate::function::Function;
-use crate::listener::{Result, broken, define, registered};
+use crate::listener::{Definition, Result, broken};
 use crate::options::Options;
 
 const ATTRIBUTE: &str = "#[stream_supplier]";
@@ -16,10 +16,10 @@ const WHAT: &str = "a stream supplier";
 const NOTHING: &str = "a stream supplier returns what it publishes: give it a result, for example `-> Order`, or `-> impl Stream<Item = Order>` without `async`";
 
 /// Expands the attribute.
-pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(options: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let options = Options::parse(options, &["name", "output", "outputs"], &mut errors);
-    let Some(function) = Function::parse(&item, ATTRIBUTE, &mut errors) else {
+    let Some(function) = Function::parse(item, ATTRIBUTE, &mut errors) else {
         let errors = errors.into_tokens();
         return quote!(#item #errors);
     };
@@ -32,21 +32,22 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
         return broken(&function, errors);
     };
 
-    let mut checks = arguments::checks(
-        &types,
-        0,
-        "a stream supplier takes no payload: there is no message to take it from; take what it needs as `State<T>`",
-    );
-    let (constructor, probe) = if polled {
-        checks.push(arguments::send_check(&function.signature.ident, &types));
-        ("supplier", quote!(#result))
+    let (constructor, first_check, probe) = if polled {
+        ("supplier", None, quote!(#result))
     } else {
-        ("stream", item_type(result))
+        let (check, item) = item_type(result);
+        ("stream", check, item)
     };
-    let result = Result::probing(probe);
-    checks.extend(result.outputs_check(&options));
-    let call = define(constructor, &function, &types, &options, result.kind());
-    registered(&function, &call, &checks)
+    let definition = Definition {
+        constructor,
+        check: "supplier_argument",
+        first_check,
+        function: &function,
+        types: &types,
+        options: &options,
+        result: Result::probing(&probe),
+    };
+    definition.expand()
 }
 
 fn result_type<'a>(function: &'a Function, errors: &mut Errors) -> Option<&'a Type> {
@@ -59,16 +60,21 @@ fn result_type<'a>(function: &'a Function, errors: &mut Errors) -> Option<&'a Ty
     }
 }
 
-/// The item of a stream: written out in `impl Stream<Item = T>`, otherwise asked of the type.
-fn item_type(stream: &Type) -> TokenStream {
+/// The item of a stream, written out in `impl Stream<Item = T>`. Any other type is asked for it, once it is checked to
+/// be a stream.
+fn item_type(stream: &Type) -> (Option<TokenStream>, TokenStream) {
     let named = match stream {
         Type::ImplTrait(bounds) => bounds.bounds.iter().find_map(item_of_bound),
         _ => None,
     };
-    match named {
-        Some(item) => quote!(#item),
-        None => quote_spanned!(stream.span()=> <#stream as ::bindery::__private::Stream>::Item),
+    if let Some(item) = named {
+        return (None, quote!(#item));
     }
+    let span = stream.span();
+    (
+        Some(quote_spanned!(span=> ::bindery::__private::supplier_stream::<#stream>())),
+        quote_spanned!(span=> <::bindery::__private::Checked<#stream, ARGUMENTS> as ::bindery::__private::Items>::Item),
+    )
 }
 
 fn item_of_bound(bound: &TypeParamBound) -> Option<&Type> {

@@ -1,0 +1,12 @@
+//! The whole way of a message, on the memory binder: what applications are promised, seen from outside.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod acknowledgment;
+mod batches;
+mod bridge;
+mod failures;
+mod fixture;
+mod lanes;
+mod lifecycle;
+mod outputs;
+mod suppliers;

@@ -1,0 +1,8 @@
+//! What is registered is annotated.
+use bindery::prelude::*;
+
+struct Warehouse;
+
+fn main() {
+    listeners![Warehouse];
+}

@@ -1,0 +1,54 @@
+//! The memory binder passes the suite that every binder passes.
+
+use std::sync::Arc;
+
+use bindery_conformance::{DeadLetterFixture, Fixture};
+use bindery_core::{BinderSpec, ConsumerSpec, Options};
+use bindery_memory::{MemoryBinderFactory, MemoryBroker};
+
+use crate::support::{DEADLINE, binder, options};
+
+fn fixture() -> Fixture {
+    let broker = MemoryBroker::new();
+    let refusing = broker.clone();
+    let gone = MemoryBroker::new();
+    gone.disconnect();
+    Fixture {
+        factory: Arc::new(MemoryBinderFactory::new(broker)),
+        binder: BinderSpec {
+            name: "memory".into(),
+            kind: "memory".into(),
+            options: Options::default(),
+            connection: Options::default(),
+        },
+        deadline: DEADLINE,
+        dead_letter: Some(DeadLetterFixture {
+            options: options([("enable-dlq", true.into())]),
+            input: dead_letter_input,
+            refuse: Some(Arc::new(move |_| {
+                refusing.faults().refuse_dead_letters();
+                Box::pin(std::future::ready(()))
+            })),
+        }),
+        native_dead_letter: Some(options([
+            ("enable-dlq", true.into()),
+            ("republish-to-dlq", false.into()),
+        ])),
+        unreachable: Some(binder(&gone, Options::default())),
+    }
+}
+
+/// Dead letters are read from their topic by any group.
+fn dead_letter_input(failing: &ConsumerSpec, destination: &str) -> ConsumerSpec {
+    ConsumerSpec {
+        destination: destination.into(),
+        group: Some("reader".into()),
+        options: Options::default(),
+        ..failing.clone()
+    }
+}
+
+bindery_conformance::conformance_suite! {
+    fixture: fixture(),
+    not_applicable: ["confirms::an_unroutable_record_fails"],
+}

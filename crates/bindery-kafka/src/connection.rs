@@ -1,0 +1,302 @@
+//! From configuration to librdkafka's properties, in the order in which Spring Cloud Stream layers them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bindery_core::{BinderSpec, Options, Result};
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
+use crate::boot;
+use crate::error::failed;
+use crate::jvm;
+use crate::options::{ConsumerOptions, ProducerOptions, StartOffset, configuration, list};
+
+/// The properties of a client, by the names of the JVM client or of librdkafka.
+pub(crate) type Properties = BTreeMap<String, String>;
+
+/// What is common to all clients of one binder.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    brokers: String,
+    boot_common: Properties,
+    boot_consumer: Properties,
+    boot_producer: Properties,
+    configuration: Properties,
+    consumer_properties: Properties,
+    producer_properties: Properties,
+    required_acks: String,
+}
+
+/// What consumers have unless configuration says otherwise.
+const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
+    // The JVM's default list meets librdkafka's only here, so a group may have members of both.
+    ("partition.assignment.strategy", "range"),
+    ("fetch.queue.backoff.ms", "20"),
+    ("fetch.wait.max.ms", "100"),
+    ("queued.min.messages", "5000"),
+    ("queued.max.messages.kbytes", "16384"),
+    ("isolation.level", "read_committed"),
+    ("statistics.interval.ms", "5000"),
+    ("allow.auto.create.topics", "false"),
+];
+
+/// What consumers have whatever configuration says: offsets are the binder's business.
+const CONSUMER_FIXED: &[(&str, &str)] = &[
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("enable.partition.eof", "false"),
+];
+
+/// What producers have unless configuration says otherwise.
+const PRODUCER_DEFAULTS: &[(&str, &str)] = &[
+    ("enable.idempotence", "true"),
+    // Without it a key lands on another partition than the JVM's producer puts it.
+    ("partitioner", "murmur2_random"),
+    ("linger.ms", "5"),
+    ("statistics.interval.ms", "5000"),
+    ("allow.auto.create.topics", "false"),
+];
+
+/// What producers have whatever configuration says: the binder bounds what is in flight itself.
+const PRODUCER_FIXED: &[(&str, &str)] = &[
+    ("queue.buffering.max.messages", "0"),
+    ("queue.buffering.max.kbytes", "2147483647"),
+    ("delivery.report.only.error", "false"),
+];
+
+/// What every client has unless configuration says otherwise.
+const COMMON_DEFAULTS: &[(&str, &str)] = &[
+    ("client.id", "bindery"),
+    ("socket.keepalive.enable", "true"),
+    ("reconnect.backoff.ms", "100"),
+    ("reconnect.backoff.max.ms", "10000"),
+    ("broker.address.ttl", "1000"),
+];
+
+impl Connection {
+    /// Reads the binder's part of the configuration.
+    pub(crate) fn new(spec: &BinderSpec) -> Result<Self> {
+        let boot = boot::read(&spec.connection)?;
+        let configuration = spec.options.text_map("configuration");
+        if configuration.contains_key("bootstrap.servers") {
+            return Err(self::configuration(
+                "`bootstrap.servers` can't be set in `kafka.binder.configuration`: set `kafka.binder.brokers`",
+            ));
+        }
+        let connection = Self {
+            brokers: brokers(&spec.options, boot.brokers.as_deref()),
+            boot_common: boot.common,
+            boot_consumer: owned_by_the_binder(boot.consumer),
+            boot_producer: boot.producer,
+            configuration: owned_by_the_binder(configuration),
+            consumer_properties: owned_by_the_binder(spec.options.text_map("consumer-properties")),
+            producer_properties: spec.options.text_map("producer-properties"),
+            required_acks: spec.options.text("required-acks").unwrap_or("all").to_owned(),
+        };
+        connection.questions()?;
+        Ok(connection)
+    }
+
+    /// The brokers, for people.
+    pub(crate) fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    /// The configuration of a client that only asks questions and creates topics.
+    pub(crate) fn questions(&self) -> Result<ClientConfig> {
+        self.build(&[], &[&self.boot_common, &self.configuration], &[])
+    }
+
+    /// The configuration of a consumer.
+    pub(crate) fn consumer(
+        &self,
+        group: Option<&str>,
+        id: &str,
+        options: &ConsumerOptions,
+    ) -> Result<ClientConfig> {
+        let start = match options.beginning(group) {
+            StartOffset::Earliest => "earliest",
+            StartOffset::Latest => "latest",
+        };
+        let mut derived = Properties::new();
+        let user_resets = options.configuration.contains_key("auto.offset.reset");
+        if options.start_offset.is_some() || !user_resets {
+            derived.insert("auto.offset.reset".to_owned(), start.to_owned());
+        }
+        derived.insert("group.id".to_owned(), id.to_owned());
+        self.build(
+            CONSUMER_DEFAULTS,
+            &[
+                &self.boot_common,
+                &self.boot_consumer,
+                &self.configuration,
+                &self.consumer_properties,
+                &options.configuration,
+                &derived,
+            ],
+            CONSUMER_FIXED,
+        )
+    }
+
+    /// The configuration of a producer whose publications may stay unconfirmed for `confirm_timeout`.
+    pub(crate) fn producer(
+        &self,
+        options: &ProducerOptions,
+        confirm_timeout: Duration,
+    ) -> Result<ClientConfig> {
+        let mut layers = self.producer_layers();
+        for (key, value) in self.derived(options, confirm_timeout) {
+            layers.entry(key.to_owned()).or_insert(value);
+        }
+        self.build_producer(&merged(&[&layers, &options.configuration]))
+    }
+
+    /// The configuration of the producer of dead letters.
+    pub(crate) fn dead_letters(
+        &self,
+        configuration: &Properties,
+        confirm_timeout: Duration,
+    ) -> Result<ClientConfig> {
+        let mut layers = self.producer_layers();
+        layers.insert(
+            "delivery.timeout.ms".to_owned(),
+            confirm_timeout.as_millis().to_string(),
+        );
+        self.build_producer(&merged(&[&layers, configuration]))
+    }
+
+    fn producer_layers(&self) -> Properties {
+        merged(&[
+            &self.boot_common,
+            &self.boot_producer,
+            &self.configuration,
+            &self.producer_properties,
+        ])
+    }
+
+    /// Fewer acknowledgements than all don't go with idempotence: as on the JVM, it is off then unless it is asked for.
+    fn build_producer(&self, properties: &Properties) -> Result<ClientConfig> {
+        let all = properties
+            .get("acks")
+            .is_none_or(|acks| acks == "all" || acks == "-1");
+        let fixed: Vec<_> = PRODUCER_FIXED
+            .iter()
+            .copied()
+            .chain(
+                (!all && !properties.contains_key("enable.idempotence"))
+                    .then_some(("enable.idempotence", "false")),
+            )
+            .collect();
+        self.build(PRODUCER_DEFAULTS, &[properties], &fixed)
+    }
+
+    /// What the binding's own properties mean for the client, where the layers below say nothing.
+    fn derived(&self, options: &ProducerOptions, confirm_timeout: Duration) -> Vec<(&'static str, String)> {
+        let mut derived = vec![
+            ("acks", self.required_acks.clone()),
+            (
+                "delivery.timeout.ms",
+                confirm_timeout.as_millis().max(1).to_string(),
+            ),
+        ];
+        if let Some(bytes) = options.buffer_size {
+            derived.push(("batch.size", bytes.to_string()));
+        }
+        if let Some(millis) = options.batch_timeout_ms {
+            derived.push(("linger.ms", millis.to_string()));
+        }
+        if let Some(compression) = &options.compression {
+            derived.push(("compression.type", compression.clone()));
+        }
+        derived
+    }
+
+    fn build(
+        &self,
+        defaults: &[(&str, &str)],
+        layers: &[&Properties],
+        fixed: &[(&str, &str)],
+    ) -> Result<ClientConfig> {
+        let mut config = ClientConfig::new();
+        config.set_log_level(RDKafkaLogLevel::Info);
+        for (key, value) in COMMON_DEFAULTS.iter().chain(defaults) {
+            config.set(*key, *value);
+        }
+        for (key, value) in jvm::translate(&merged(layers))? {
+            config.set(key, value);
+        }
+        for (key, value) in fixed {
+            config.set(*key, *value);
+        }
+        config.set("bootstrap.servers", &self.brokers);
+        // librdkafka checks names and values here, without a connection.
+        config
+            .create_native_config()
+            .map_err(|error| failed("the Kafka client can't be configured", &error))?;
+        Ok(config)
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("brokers", &self.brokers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The layers as one, the last one on top.
+fn merged(layers: &[&Properties]) -> Properties {
+    let mut merged = Properties::new();
+    for layer in layers {
+        merged.extend(layer.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    merged
+}
+
+/// Leaves out what only the binder may set, and says so.
+fn owned_by_the_binder(mut properties: Properties) -> Properties {
+    for key in ["group.id", "enable.auto.commit"] {
+        if properties.remove(key).is_some() {
+            tracing::warn!("`{key}` is set by the binder and ignored in the binder's configuration");
+        }
+    }
+    properties
+}
+
+/// `kafka.binder.brokers`, else Boot's `bootstrap-servers`, else the local machine; with ports.
+fn brokers(options: &Options, boot: Option<&str>) -> String {
+    let port = options.get("default-broker-port").map_or_else(
+        || "9092".to_owned(),
+        |port| port.as_str().map_or_else(|| port.to_string(), str::to_owned),
+    );
+    let own = list(options.get("brokers"));
+    let given = match (own.as_slice(), boot) {
+        ([], Some(boot)) => boot.split(',').map(|entry| entry.trim().to_owned()).collect(),
+        ([], None) => vec!["localhost".to_owned()],
+        _ => own,
+    };
+    given
+        .iter()
+        .map(|entry| with_port(entry, &port))
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+fn with_port(entry: &str, port: &str) -> String {
+    let host = entry.rsplit_once("://").map_or(entry, |(_, host)| host);
+    let has_port = match host.rsplit_once(']') {
+        Some((_, rest)) => rest.starts_with(':'),
+        None => host.contains(':'),
+    };
+    if has_port {
+        entry.to_owned()
+    } else {
+        format!("{entry}:{port}")
+    }
+}
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

@@ -1,0 +1,161 @@
+//! One run of messages of one partition, copied into one buffer before they leave the poll thread.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use bindery_core::{
+    Delivery, DeliveryBatch, EncodedHeaders, Headers as MessageHeaders, Origin, RawMessage, Source,
+};
+use bytes::Bytes;
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers, Message, Timestamp};
+
+use crate::headers;
+use crate::headers::encoded::{self, Flags, TimestampType};
+
+/// How many messages a batch holds at most.
+const MAX_MESSAGES: usize = 256;
+/// How many bytes a batch holds before it is handed over.
+const MAX_BYTES: usize = 1 << 20;
+
+/// A batch that is being filled.
+pub(crate) struct BatchBuilder {
+    source: Arc<Source>,
+    topic: Arc<str>,
+    buffer: Vec<u8>,
+    records: Vec<Record>,
+}
+
+/// Where in the buffer the parts of one message are.
+struct Record {
+    offset: i64,
+    timestamp: Option<i64>,
+    key: Option<Range<usize>>,
+    payload: Option<Range<usize>>,
+    headers: Range<usize>,
+}
+
+impl BatchBuilder {
+    /// An empty batch of `source`; `size_hint` is how many bytes are expected.
+    pub(crate) fn new(source: Arc<Source>, topic: Arc<str>, size_hint: usize) -> Self {
+        Self {
+            source,
+            topic,
+            buffer: Vec::with_capacity(size_hint),
+            records: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.records.len() >= MAX_MESSAGES || self.buffer.len() >= MAX_BYTES
+    }
+
+    pub(crate) fn partition(&self) -> Option<i32> {
+        self.source.partition
+    }
+
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Copies a message.
+    pub(crate) fn push(&mut self, message: &BorrowedMessage<'_>) {
+        let timestamp = message.timestamp();
+        let key = message.key().map(|key| put(&mut self.buffer, key));
+        let payload = message.payload().map(|payload| put(&mut self.buffer, payload));
+        let headers = put_headers(&mut self.buffer, message.headers(), timestamp_type(timestamp));
+        self.records.push(Record {
+            offset: message.offset(),
+            timestamp: timestamp.to_millis(),
+            key,
+            payload,
+            headers,
+        });
+    }
+
+    /// The deliveries: slices of one buffer.
+    pub(crate) fn build(mut self) -> DeliveryBatch {
+        if self.buffer.capacity() > 2 * self.buffer.len() {
+            self.buffer.shrink_to_fit();
+        }
+        let buffer = Bytes::from(self.buffer);
+        let deliveries = self
+            .records
+            .into_iter()
+            .map(|record| {
+                let position = record.offset.unsigned_abs();
+                let headers = EncodedHeaders {
+                    bytes: buffer.slice(record.headers),
+                    read: headers::read,
+                };
+                Delivery {
+                    message: RawMessage {
+                        payload: record.payload.map(|range| buffer.slice(range)),
+                        key: record.key.map(|range| buffer.slice(range)),
+                        headers: MessageHeaders::from_encoded(headers),
+                        origin: Origin {
+                            destination: self.topic.clone(),
+                            routing_key: None,
+                            partition: self.source.partition,
+                            position,
+                            timestamp: record.timestamp,
+                            redelivered: false,
+                        },
+                    },
+                    receipt: self.source.receipt(position),
+                }
+            })
+            .collect();
+        DeliveryBatch {
+            source: self.source,
+            deliveries,
+        }
+    }
+}
+
+fn put(buffer: &mut Vec<u8>, bytes: &[u8]) -> Range<usize> {
+    let start = buffer.len();
+    buffer.extend_from_slice(bytes);
+    start..buffer.len()
+}
+
+fn timestamp_type(timestamp: Timestamp) -> TimestampType {
+    match timestamp {
+        Timestamp::NotAvailable => TimestampType::None,
+        Timestamp::CreateTime(_) => TimestampType::Create,
+        Timestamp::LogAppendTime(_) => TimestampType::LogAppend,
+    }
+}
+
+fn put_headers(
+    buffer: &mut Vec<u8>,
+    headers: Option<&BorrowedHeaders>,
+    timestamp: TimestampType,
+) -> Range<usize> {
+    let start = buffer.len();
+    let flags = |unreadable| Flags {
+        timestamp,
+        unreadable,
+    };
+    encoded::put_flags(buffer, flags(false));
+    let Some(headers) = headers else {
+        return start..buffer.len();
+    };
+    // The library panics on a header whose name isn't UTF-8: one such message must not end the consumer.
+    let readable = catch_unwind(AssertUnwindSafe(|| {
+        for header in headers.iter() {
+            encoded::put(buffer, header.key, header.value);
+        }
+    }));
+    if readable.is_err() {
+        buffer.truncate(start);
+        encoded::put_flags(buffer, flags(true));
+        for index in 0..headers.count() {
+            let name_and_value = catch_unwind(AssertUnwindSafe(|| headers.try_get(index)));
+            if let Ok(Some(header)) = name_and_value {
+                encoded::put(buffer, header.key, header.value);
+            }
+        }
+    }
+    start..buffer.len()
+}

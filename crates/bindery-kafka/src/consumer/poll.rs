@@ -1,0 +1,365 @@
+//! The poll thread: the only place where a consumer is polled, where offsets are stored, and where it is closed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bindery_core::DeliveryBatch;
+use rand::Rng;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::batch::BatchBuilder;
+use super::commit;
+use super::rebalance::ConsumeContext;
+use super::shared::{Place, Shared, Stage};
+
+/// Offsets are committed this often, where they moved.
+const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
+/// Offsets are committed earlier after so many messages,
+const COMMIT_MESSAGES: usize = 1000;
+/// but not more often than this.
+const COMMIT_MIN_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a poll waits for a message.
+const POLL: Duration = Duration::from_millis(50);
+/// The same while something is paused and may be resumed any moment.
+const POLL_PAUSED: Duration = Duration::from_millis(5);
+/// How long the thread just doesn't poll when nothing may be delivered. A pause throws away what was fetched ahead,
+/// so it is worth a little patience.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// How long one wait within [`PATIENCE`] takes, unless somebody wakes the thread.
+const NAP: Duration = Duration::from_millis(5);
+/// How many messages are polled before everything else gets its turn.
+const BURST: usize = 4096;
+/// How far the first unsettled message may lag behind the last one handed out, in offsets.
+const WINDOW: usize = 10_000;
+/// How long closing waits for the last commit.
+const CLOSE_COMMIT: Duration = Duration::from_secs(5);
+
+/// Makes a consumer that has subscribed or taken its partitions.
+pub(crate) type Connect =
+    Box<dyn FnMut() -> Result<BaseConsumer<ConsumeContext>, bindery_core::Error> + Send>;
+
+/// The state of the poll thread.
+pub(crate) struct Poller {
+    shared: Arc<Shared>,
+    sender: Option<mpsc::Sender<DeliveryBatch>>,
+    builder: Option<BatchBuilder>,
+    /// The rebalance in which the builder's source was current.
+    builder_rebalance: u64,
+    size_hint: usize,
+    backlog: VecDeque<DeliveryBatch>,
+    /// Since when nothing may be delivered: the channel is full, or all sources are paused.
+    blocked_since: Option<Instant>,
+    last_commit: Instant,
+}
+
+/// Why polling ended.
+enum End {
+    Closed,
+    Fatal(String),
+}
+
+impl Poller {
+    pub(crate) fn new(shared: Arc<Shared>, sender: mpsc::Sender<DeliveryBatch>) -> Self {
+        Self {
+            shared,
+            sender: Some(sender),
+            builder: None,
+            builder_rebalance: 0,
+            size_hint: 0,
+            backlog: VecDeque::new(),
+            blocked_since: None,
+            last_commit: Instant::now(),
+        }
+    }
+
+    /// Polls until the consumer is closed; a consumer that can't go on is replaced, with back-off.
+    pub(crate) fn run(mut self, first: BaseConsumer<ConsumeContext>, mut connect: Connect) {
+        self.shared.polled_by(thread::current());
+        let mut consumer = Some(first);
+        let mut backoff = Backoff::default();
+        while !self.shared.is_closing() {
+            if let Some(current) = consumer.take() {
+                let started = Instant::now();
+                match self.poll_until_end(&current) {
+                    End::Closed => self.close(&current),
+                    End::Fatal(reason) => {
+                        tracing::warn!(topic = &*self.shared.topic, "the consumer is made anew: {reason}");
+                        self.shared.reports.failed(reason);
+                        self.abandon();
+                    }
+                }
+                if started.elapsed() > Duration::from_secs(60) {
+                    backoff = Backoff::default();
+                }
+                continue;
+            }
+            thread::park_timeout(backoff.next());
+            match connect() {
+                Ok(made) => consumer = Some(made),
+                Err(error) => self.shared.reports.failed(error.report()),
+            }
+        }
+        drop(consumer);
+        self.sender = None;
+        self.shared.stage.send_replace(Stage::Closed);
+    }
+
+    fn poll_until_end(&mut self, consumer: &BaseConsumer<ConsumeContext>) -> End {
+        loop {
+            if self.shared.is_closing() {
+                return End::Closed;
+            }
+            self.commit_if_due(consumer);
+            self.send_backlog();
+            let Some(timeout) = self.may_poll(consumer) else {
+                continue;
+            };
+            if let Err(reason) = self.poll(consumer, timeout) {
+                return End::Fatal(reason);
+            }
+        }
+    }
+
+    /// One wait for a message, and what is there behind it without waiting.
+    fn poll(&mut self, consumer: &BaseConsumer<ConsumeContext>, timeout: Duration) -> Result<(), String> {
+        let mut timeout = timeout;
+        for _ in 0..BURST {
+            match consumer.poll(timeout) {
+                Some(Ok(message)) => self.take(&message),
+                Some(Err(error)) => fatal(&error).map_or(Ok(()), Err)?,
+                None => break,
+            }
+            timeout = Duration::ZERO;
+            if !self.backlog.is_empty() || self.shared.is_closing() {
+                break;
+            }
+        }
+        self.flush();
+        Ok(())
+    }
+
+    fn take(&mut self, message: &BorrowedMessage<'_>) {
+        let rebalance = self.shared.rebalances.load(Ordering::Relaxed);
+        let fits = self.builder.as_ref().is_some_and(|builder| {
+            self.builder_rebalance == rebalance
+                && builder.partition() == Some(message.partition())
+                && !builder.is_full()
+        });
+        if !fits {
+            self.flush();
+            let Some(source) = self.shared.source(message.partition()) else {
+                // It was revoked within this poll; whoever has the partition now delivers it.
+                return;
+            };
+            self.builder_rebalance = rebalance;
+            self.builder = Some(BatchBuilder::new(
+                source,
+                self.shared.topic.clone(),
+                self.size_hint,
+            ));
+            self.shared.reports.alive();
+        }
+        if let Some(builder) = &mut self.builder {
+            builder.push(message);
+        }
+    }
+
+    fn flush(&mut self) {
+        let Some(builder) = self.builder.take() else {
+            return;
+        };
+        // The next batch is probably about as large: a quarter of room saves most growing.
+        self.size_hint = (builder.size_bytes() + builder.size_bytes() / 4).min(1 << 21);
+        self.backlog.push_back(builder.build());
+        self.send_backlog();
+    }
+
+    fn send_backlog(&mut self) {
+        let Some(sender) = &self.sender else {
+            self.backlog.clear();
+            return;
+        };
+        while let Some(batch) = self.backlog.pop_front() {
+            match sender.try_send(batch) {
+                Ok(()) => {}
+                Err(TrySendError::Full(batch)) => {
+                    self.backlog.push_front(batch);
+                    return;
+                }
+                Err(TrySendError::Closed(_)) => {
+                    // Nobody reads any more; the messages stay uncommitted.
+                    self.backlog.clear();
+                    self.sender = None;
+                    self.shared.stop();
+                    return;
+                }
+            }
+        }
+        if self.shared.is_stopping() {
+            self.sender = None;
+        }
+    }
+
+    /// Whether to poll, and for how long; while everything is held back for a moment only, it isn't polled at all.
+    fn may_poll(&mut self, consumer: &BaseConsumer<ConsumeContext>) -> Option<Duration> {
+        let places = self.shared.places();
+        let assigned = || {
+            places
+                .iter()
+                .filter(|place| place.assigned.load(Ordering::Acquire))
+        };
+        let stopping = self.shared.is_stopping();
+        let full = !self.backlog.is_empty();
+        let all_paused = assigned().next().is_some() && assigned().all(|place| wants_pause(place));
+        let nothing_paused = assigned().all(|place| !place.paused.load(Ordering::Acquire));
+        if !stopping && (full || all_paused) {
+            let since = *self.blocked_since.get_or_insert_with(Instant::now);
+            if nothing_paused && since.elapsed() < PATIENCE {
+                self.nap();
+                return None;
+            }
+        } else {
+            self.blocked_since = None;
+        }
+        let any_paused = self.apply_pauses(consumer, assigned(), stopping || full);
+        Some(if any_paused { POLL_PAUSED } else { POLL })
+    }
+
+    /// Waits until there may be room, or something was resumed.
+    fn nap(&mut self) {
+        self.shared.waiting.store(true, Ordering::SeqCst);
+        // Somebody may have taken a batch before the flag was set.
+        self.send_backlog();
+        thread::park_timeout(NAP);
+        self.shared.waiting.store(false, Ordering::SeqCst);
+    }
+
+    /// Brings librdkafka's pauses in line with what is wanted, and tells whether anything is paused.
+    fn apply_pauses<'a>(
+        &self,
+        consumer: &BaseConsumer<ConsumeContext>,
+        assigned: impl Iterator<Item = &'a Arc<Place>>,
+        everything: bool,
+    ) -> bool {
+        let mut pause = TopicPartitionList::new();
+        let mut resume = TopicPartitionList::new();
+        let mut any = false;
+        for place in assigned {
+            let paused = place.paused.load(Ordering::Acquire);
+            let wanted = everything || wants_pause(place) || over_window(place, paused);
+            any |= wanted;
+            match (paused, wanted) {
+                (false, true) => pause.add_partition(&self.shared.topic, place.partition),
+                (true, false) => resume.add_partition(&self.shared.topic, place.partition),
+                _ => continue,
+            };
+            place.paused.store(wanted, Ordering::Release);
+        }
+        let paused = if pause.count() > 0 {
+            consumer.pause(&pause)
+        } else {
+            Ok(())
+        };
+        let resumed = if resume.count() > 0 {
+            consumer.resume(&resume)
+        } else {
+            Ok(())
+        };
+        if let Err(error) = paused.and(resumed) {
+            tracing::warn!(topic = &*self.shared.topic, "could not pause or resume: {error}");
+        }
+        any
+    }
+
+    fn commit_if_due(&mut self, consumer: &BaseConsumer<ConsumeContext>) {
+        let settled = self.shared.settled();
+        if settled == 0 {
+            return;
+        }
+        let since = self.last_commit.elapsed();
+        let due = since >= COMMIT_INTERVAL || (settled >= COMMIT_MESSAGES && since >= COMMIT_MIN_INTERVAL);
+        if due {
+            self.last_commit = Instant::now();
+            commit::store(consumer, &self.shared);
+            commit::commit(consumer, &self.shared, CommitMode::Async);
+        }
+    }
+
+    /// Commits what was accepted and lets the assignment go. The consumer itself leaves its group when it is dropped.
+    fn close(&mut self, consumer: &BaseConsumer<ConsumeContext>) {
+        let assigned = self.shared.assigned();
+        commit::store(consumer, &self.shared);
+        self.abandon();
+        self.pause_for_good(consumer, &assigned);
+        // Asynchronously and with polls: the synchronous call has no timeout when the coordinator is gone.
+        commit::commit(consumer, &self.shared, CommitMode::Async);
+        let deadline = Instant::now() + CLOSE_COMMIT;
+        while self.shared.commits.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
+            let _ = consumer.poll(POLL_PAUSED);
+        }
+    }
+
+    fn pause_for_good(&self, consumer: &BaseConsumer<ConsumeContext>, partitions: &[i32]) {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition(&self.shared.topic, *partition);
+        }
+        if let Err(error) = consumer.pause(&list) {
+            tracing::debug!(topic = &*self.shared.topic, "could not pause: {error}");
+        }
+    }
+
+    /// Ends all assignments without waiting for work in progress.
+    fn abandon(&mut self) {
+        let assigned = self.shared.assigned();
+        self.shared.begin_revoke(&assigned);
+        self.shared.end_revoke(&assigned);
+        for place in self.shared.places() {
+            place.paused.store(false, Ordering::Release);
+        }
+        self.builder = None;
+        self.backlog.clear();
+    }
+}
+
+fn wants_pause(place: &Place) -> bool {
+    place.pause_wanted.load(Ordering::Acquire)
+}
+
+/// One stuck message must not let the window behind it grow without bound.
+fn over_window(place: &Place, paused: bool) -> bool {
+    let limit = if paused { WINDOW / 2 } else { WINDOW };
+    place.span() > limit
+}
+
+/// The reason why a consumer can't go on, if an error means that. Everything else passes, and is reported by itself.
+fn fatal(error: &KafkaError) -> Option<String> {
+    let is_fatal = matches!(error, KafkaError::MessageConsumptionFatal(_))
+        || error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal);
+    is_fatal.then(|| error.to_string())
+}
+
+/// Delays between attempts to make a consumer anew: doubled up to 30 s, with full jitter.
+struct Backoff(Duration);
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self(Duration::from_millis(200))
+    }
+}
+
+impl Backoff {
+    fn next(&mut self) -> Duration {
+        let ceiling = self.0;
+        self.0 = (self.0 * 2).min(Duration::from_secs(30));
+        ceiling.mul_f64(rand::rng().random_range(0.1..=1.0))
+    }
+}

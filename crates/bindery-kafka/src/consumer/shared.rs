@@ -1,0 +1,330 @@
+//! What the poll thread shares with everybody who settles, pauses or reads: one place for each partition.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use bindery_core::{DeliveryBatch, Receipt, Settlement, Source};
+use tokio::sync::watch;
+
+use crate::context::Reports;
+use crate::offsets::OffsetTracker;
+
+/// The state of one consumer.
+pub(crate) struct Shared {
+    pub(crate) topic: Arc<str>,
+    pub(crate) reports: Reports,
+    /// How long a revocation waits for started work.
+    pub(crate) drain: Duration,
+    places: RwLock<Vec<Arc<Place>>>,
+    /// Messages settled since the last commit.
+    settled: AtomicUsize,
+    drained: Mutex<()>,
+    drained_signal: Condvar,
+    stopping: AtomicBool,
+    closing: AtomicBool,
+    /// Whether the poll thread waits for room in the channel.
+    pub(crate) waiting: AtomicBool,
+    thread: OnceLock<Thread>,
+    lag: AtomicU64,
+    pub(crate) stage: watch::Sender<Stage>,
+    /// Commits whose answer is outstanding.
+    pub(crate) commits: AtomicUsize,
+    /// Counts assignments and revocations, so that the poll thread notices that its current source ended.
+    pub(crate) rebalances: AtomicU64,
+}
+
+/// How far a consumer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    Joining,
+    Assigned,
+    Closed,
+}
+
+/// One partition.
+pub(crate) struct Place {
+    pub(crate) partition: i32,
+    /// Whether the runtime wants no more messages for the moment.
+    pub(crate) pause_wanted: AtomicBool,
+    /// Whether librdkafka has the partition paused. Written by the poll thread only.
+    pub(crate) paused: AtomicBool,
+    /// Whether the partition is assigned. Written by the poll thread only.
+    pub(crate) assigned: AtomicBool,
+    state: Mutex<PlaceState>,
+}
+
+#[derive(Default)]
+struct PlaceState {
+    generation: u32,
+    source: Option<Arc<Source>>,
+    revoking: bool,
+    tracker: OffsetTracker,
+}
+
+/// Stands for a lag that isn't known.
+const UNKNOWN_LAG: u64 = u64::MAX;
+
+impl Shared {
+    pub(crate) fn new(topic: Arc<str>, reports: Reports, drain: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            topic,
+            reports,
+            drain,
+            places: RwLock::default(),
+            settled: AtomicUsize::new(0),
+            drained: Mutex::new(()),
+            drained_signal: Condvar::new(),
+            stopping: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            waiting: AtomicBool::new(false),
+            thread: OnceLock::new(),
+            lag: AtomicU64::new(UNKNOWN_LAG),
+            stage: watch::Sender::new(Stage::Joining),
+            commits: AtomicUsize::new(0),
+            rebalances: AtomicU64::new(0),
+        })
+    }
+
+    // Called by everybody.
+
+    /// Settles a delivery; one of an ended assignment is dropped.
+    pub(crate) fn settle(&self, receipt: &Receipt, settlement: Settlement) {
+        let Some(place) = self.place(receipt.source) else {
+            return;
+        };
+        let mut state = place.lock();
+        if state.generation != receipt.generation || state.source.is_none() {
+            drop(state);
+            tracing::debug!(
+                source = receipt.source,
+                "a settlement of an ended assignment was dropped"
+            );
+            return;
+        }
+        let offset = i64::try_from(receipt.position).unwrap_or(i64::MAX);
+        state.tracker.settle(offset, settlement == Settlement::Accept);
+        let drained = state.revoking && state.tracker.unsettled() == 0;
+        drop(state);
+        self.settled.fetch_add(1, Ordering::Relaxed);
+        if drained {
+            let _guard = self.drained.lock().unwrap_or_else(PoisonError::into_inner);
+            self.drained_signal.notify_all();
+        }
+    }
+
+    /// Records that the runtime took a batch. A batch of a revoked assignment is refused: nothing of it may start.
+    pub(crate) fn hand_out(&self, batch: &DeliveryBatch) -> bool {
+        let Some(place) = self.place(batch.source.id) else {
+            return false;
+        };
+        let mut state = place.lock();
+        if state.revoking || state.source.is_none() || state.generation != batch.source.generation {
+            return false;
+        }
+        for delivery in &batch.deliveries {
+            let offset = i64::try_from(delivery.receipt.position).unwrap_or(i64::MAX);
+            state.tracker.hand_out(offset);
+        }
+        true
+    }
+
+    pub(crate) fn want_pause(&self, source: u32, wanted: bool) {
+        if let Some(place) = self.place(source) {
+            if place.pause_wanted.swap(wanted, Ordering::AcqRel) != wanted {
+                self.wake();
+            }
+        }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.wake();
+        let _guard = self.drained.lock().unwrap_or_else(PoisonError::into_inner);
+        self.drained_signal.notify_all();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn wake(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    pub(crate) fn lag(&self) -> Option<u64> {
+        Some(self.lag.load(Ordering::Relaxed)).filter(|lag| *lag != UNKNOWN_LAG)
+    }
+
+    fn place(&self, id: u32) -> Option<Arc<Place>> {
+        let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
+        places.get(usize::try_from(id).ok()?).cloned()
+    }
+
+    // Called by the poll thread only.
+
+    pub(crate) fn polled_by(&self, thread: Thread) {
+        // A consumer that is made anew stays on its thread.
+        let _ = self.thread.set(thread);
+    }
+
+    /// All partitions that were ever assigned.
+    pub(crate) fn places(&self) -> Vec<Arc<Place>> {
+        self.places.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The current source of a partition.
+    pub(crate) fn source(&self, partition: i32) -> Option<Arc<Source>> {
+        let place = self.place(u32::try_from(partition).ok()?)?;
+        let source = place.lock().source.clone();
+        source
+    }
+
+    /// Begins an assignment of `partition`.
+    pub(crate) fn assign(&self, partition: i32) {
+        let Ok(id) = u32::try_from(partition) else { return };
+        let place = self.place_or_new(id);
+        let mut state = place.lock();
+        let generation = state.generation.wrapping_add(1);
+        let name = format!("{}-{partition}", self.topic);
+        *state = PlaceState {
+            generation,
+            source: Some(Source::new(id, generation, name, Some(partition))),
+            revoking: false,
+            tracker: OffsetTracker::default(),
+        };
+        drop(state);
+        place.pause_wanted.store(false, Ordering::Release);
+        place.assigned.store(true, Ordering::Release);
+        self.rebalances.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn place_or_new(&self, id: u32) -> Arc<Place> {
+        let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
+        let index = usize::try_from(id).unwrap_or_default();
+        while places.len() <= index {
+            let partition = i32::try_from(places.len()).unwrap_or(i32::MAX);
+            places.push(Arc::new(Place::new(partition)));
+        }
+        places[index].clone()
+    }
+
+    /// Tells the runtime that assignments end; from here on nothing more of them is handed out.
+    pub(crate) fn begin_revoke(&self, partitions: &[i32]) {
+        for place in self.revoked_places(partitions) {
+            let mut state = place.lock();
+            state.revoking = true;
+            if let Some(source) = &state.source {
+                source.revoked.cancel();
+            }
+        }
+    }
+
+    /// Waits until what was handed out of the revoked partitions is settled, until the deadline, or until the
+    /// consumer is closed.
+    pub(crate) fn await_drained(&self, partitions: &[i32]) -> bool {
+        let deadline = Instant::now() + self.drain;
+        let places: Vec<_> = self.revoked_places(partitions).collect();
+        let mut guard = self.drained.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if places.iter().all(|place| place.lock().tracker.unsettled() == 0) {
+                return true;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.is_closing() {
+                return false;
+            }
+            guard = self
+                .drained_signal
+                .wait_timeout(guard, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Ends assignments: receipts that come later settle nothing.
+    pub(crate) fn end_revoke(&self, partitions: &[i32]) {
+        for place in self.revoked_places(partitions) {
+            place.lock().source = None;
+            place.assigned.store(false, Ordering::Release);
+        }
+        self.rebalances.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn revoked_places(&self, partitions: &[i32]) -> impl Iterator<Item = Arc<Place>> {
+        partitions
+            .iter()
+            .filter_map(|partition| self.place(u32::try_from(*partition).ok()?))
+    }
+
+    /// The partitions that are assigned.
+    pub(crate) fn assigned(&self) -> Vec<i32> {
+        self.places()
+            .iter()
+            .filter(|place| place.assigned.load(Ordering::Acquire))
+            .map(|place| place.partition)
+            .collect()
+    }
+
+    /// How many messages were settled since this was last asked, without resetting the count.
+    pub(crate) fn settled(&self) -> usize {
+        self.settled.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn reset_settled(&self) {
+        self.settled.store(0, Ordering::Relaxed);
+    }
+
+    /// The next offset of each assigned partition where it moved.
+    pub(crate) fn committable(&self) -> BTreeMap<i32, i64> {
+        self.places()
+            .iter()
+            .filter(|place| place.assigned.load(Ordering::Acquire))
+            .filter_map(|place| Some((place.partition, place.lock().tracker.committable()?)))
+            .collect()
+    }
+
+    pub(crate) fn mark_stored(&self, partition: i32, next: i64) {
+        if let Some(place) = u32::try_from(partition).ok().and_then(|id| self.place(id)) {
+            place.lock().tracker.mark_stored(next);
+        }
+    }
+
+    pub(crate) fn set_lag(&self, lag: Option<u64>) {
+        self.lag.store(lag.unwrap_or(UNKNOWN_LAG), Ordering::Relaxed);
+    }
+}
+
+impl Place {
+    fn new(partition: i32) -> Self {
+        Self {
+            partition,
+            pause_wanted: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
+            assigned: AtomicBool::new(false),
+            state: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, PlaceState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many offsets lie between the first that may not be committed and the last handed out.
+    pub(crate) fn span(&self) -> usize {
+        self.lock().tracker.span()
+    }
+}

@@ -1,0 +1,144 @@
+//! What every client of the binder has in common: its log lines, errors and statistics end up here.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+use crate::error::one_line;
+use crate::health::ClientHealth;
+
+/// Keeps a client's health from what librdkafka reports.
+///
+/// librdkafka reports each broken connection and, when none is left, that all brokers are down. Only the latter (or a
+/// refused login) is bad news; the reason is that of the last broken connection.
+#[derive(Debug)]
+pub(crate) struct Reports {
+    brokers: String,
+    health: ClientHealth,
+    down: AtomicBool,
+    refused: AtomicBool,
+    last_reason: Mutex<Option<String>>,
+}
+
+impl Reports {
+    pub(crate) fn new(brokers: impl Into<String>, health: ClientHealth) -> Self {
+        Self {
+            brokers: brokers.into(),
+            health,
+            down: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
+            last_reason: Mutex::new(None),
+        }
+    }
+
+    /// The client got an answer from a broker.
+    pub(crate) fn alive(&self) {
+        // Called for every batch, so the lock behind the health is taken on changes only.
+        if self.down.swap(false, Ordering::Relaxed) {
+            self.health.up();
+        }
+    }
+
+    /// The client connected for the first time.
+    pub(crate) fn connected(&self) {
+        self.down.store(false, Ordering::Relaxed);
+        self.health.up();
+    }
+
+    /// The client can't go on, for a reason of its own.
+    pub(crate) fn failed(&self, reason: String) {
+        self.down.store(true, Ordering::Relaxed);
+        self.health.down(reason);
+    }
+
+    pub(crate) fn health(&self) -> bindery_core::Health {
+        self.health.get()
+    }
+
+    /// The reason of the last broken connection.
+    pub(crate) fn reason(&self) -> Option<String> {
+        self.last_reason
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Whether a broker refused the login.
+    pub(crate) fn refused_login(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Takes one of librdkafka's error reports.
+    pub(crate) fn error(&self, error: &KafkaError, reason: &str) {
+        let reason = one_line(reason);
+        tracing::debug!(target: "librdkafka", "{error}: {reason}");
+        match error.rdkafka_error_code() {
+            Some(Code::AllBrokersDown) => {
+                let detail = self.reason().unwrap_or(reason);
+                self.failed(format!(
+                    "no broker of `{}` can be reached: {detail}",
+                    self.brokers
+                ));
+            }
+            Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
+                self.keep(&reason);
+                self.refused.store(true, Ordering::Relaxed);
+                self.failed(format!(
+                    "the brokers `{}` refused the login: {reason}",
+                    self.brokers
+                ));
+            }
+            Some(Code::BrokerTransportFailure | Code::Resolve | Code::SSL) => self.keep(&reason),
+            _ => {}
+        }
+    }
+
+    fn keep(&self, reason: &str) {
+        *self
+            .last_reason
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(reason.to_owned());
+    }
+
+    /// Takes one of librdkafka's statistics documents: any broker that is up means that the client is connected.
+    pub(crate) fn statistics(&self, document: &serde_json::Value) {
+        let up = document
+            .get("brokers")
+            .and_then(serde_json::Value::as_object)
+            .is_some_and(|brokers| {
+                brokers
+                    .values()
+                    .any(|broker| broker.get("state").and_then(serde_json::Value::as_str) == Some("UP"))
+            });
+        if up {
+            self.connected();
+        }
+    }
+}
+
+/// Writes one of librdkafka's log lines: its own idea of their importance is about single connections, so they are
+/// all for debugging; what matters is told by [`Reports`].
+pub(crate) fn log_line(level: RDKafkaLogLevel, facility: &str, line: &str) {
+    tracing::debug!(target: "librdkafka", ?level, "{facility} {line}");
+}
+
+/// The context of clients that only ask questions.
+#[derive(Debug)]
+pub(crate) struct PlainContext(pub(crate) Reports);
+
+impl ClientContext for PlainContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        log_line(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.error(&error, reason);
+    }
+
+    fn stats_raw(&self, _statistics: &[u8]) {}
+}
+
+impl rdkafka::consumer::ConsumerContext for PlainContext {}

@@ -1,0 +1,185 @@
+//! Dead letters: the record as it came, with Spring's headers and ours behind its own.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use bindery_core::{Confirm, DeadLetterPublisher, Error, ErrorKind, Failure, RawMessage, Result};
+use bytes::Bytes;
+
+use crate::headers::encoded::{self, TimestampType};
+use crate::headers::patterns::Patterns;
+use crate::headers::render;
+use crate::producer::client::{InFlight, Outgoing, ProducerClient};
+use crate::producer::owned;
+use crate::producer::window::Window;
+use crate::time;
+
+/// How long the longest text of a dead letter's headers may be when the whole record was too large.
+const SHORT_TEXT: usize = 1024;
+
+/// Publishes the dead letters of one input.
+pub(crate) struct DeadLetters {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partitions: u32,
+    /// `dlq-partitions`, where it is set.
+    pub(crate) configured_partitions: Option<u32>,
+    pub(crate) client: Arc<ProducerClient>,
+    pub(crate) window: Arc<Window>,
+    pub(crate) confirm_timeout: Duration,
+}
+
+#[async_trait]
+impl DeadLetterPublisher for DeadLetters {
+    async fn publish(&self, message: &RawMessage, failure: &Failure) -> Result<()> {
+        let result = self.publish_with(message, &headers(message, failure, None)).await;
+        match result {
+            Err(error) if error.kind() == ErrorKind::Payload => {
+                // The record's own size is the broker's limit already; what we add has to shrink.
+                let short = headers(message, failure, Some(SHORT_TEXT));
+                self.publish_with(message, &short).await
+            }
+            other => other,
+        }
+    }
+}
+
+impl DeadLetters {
+    async fn publish_with(&self, message: &RawMessage, headers: &[Pair]) -> Result<()> {
+        let bytes = message.size_bytes();
+        while !self.window.enter(bytes) {
+            self.window.ready().await;
+        }
+        let (confirm, answer) = Confirm::channel();
+        let in_flight = InFlight::new(confirm, self.window.clone(), bytes, self.topic.clone());
+        let outgoing = Outgoing {
+            topic: &self.topic,
+            partition: Some(self.partition(message)),
+            timestamp: None,
+            key: message.key.as_deref(),
+            payload: message.payload.as_deref(),
+            headers: owned(
+                headers
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), value.as_deref())),
+            ),
+        };
+        if self.client.send(outgoing, Box::new(in_flight)).is_err() {
+            return Err(Error::temporary(
+                ErrorKind::Publish,
+                format!("there is no room to publish to `{}`", self.topic),
+            ));
+        }
+        match tokio::time::timeout(self.confirm_timeout, answer).await {
+            Ok(result) => result.map(|_| ()),
+            Err(_) => Err(Error::temporary(
+                ErrorKind::Timeout,
+                format!("the dead letter to `{}` was not confirmed in time", self.topic),
+            )),
+        }
+    }
+
+    /// The partition of the original, as far as the topic has it; with `dlq-partitions: 1` the first.
+    fn partition(&self, message: &RawMessage) -> i32 {
+        let original = message.origin.partition.unwrap_or(0);
+        if self.configured_partitions.is_some_and(|count| count <= 1) {
+            return 0;
+        }
+        let count = self
+            .configured_partitions
+            .unwrap_or(self.partitions)
+            .min(self.partitions);
+        original
+            .checked_rem(i32::try_from(count).unwrap_or(i32::MAX))
+            .unwrap_or(0)
+    }
+}
+
+type Pair = (String, Option<Bytes>);
+
+/// The original's headers, byte for byte and in order, then Spring's eight, then ours. With `limit`, the trace is left
+/// out and the message is cut to so many bytes.
+fn headers(message: &RawMessage, failure: &Failure, limit: Option<usize>) -> Vec<Pair> {
+    let mut pairs = original(message);
+    let mut add = |name: &str, value: Bytes| pairs.push((name.to_owned(), Some(value)));
+    let origin = &message.origin;
+    let offset = i64::try_from(origin.position).unwrap_or(i64::MAX);
+    add("x-original-topic", text(&origin.destination));
+    add(
+        "x-original-partition",
+        copy(&origin.partition.unwrap_or(-1).to_be_bytes()),
+    );
+    add("x-original-offset", copy(&offset.to_be_bytes()));
+    add(
+        "x-original-timestamp",
+        copy(&origin.timestamp.unwrap_or(-1).to_be_bytes()),
+    );
+    add(
+        "x-original-timestamp-type",
+        text(timestamp_type(message).as_str()),
+    );
+    add("x-exception-fqcn", text(&failure.error_type));
+    match limit {
+        None => {
+            add("x-exception-message", text(&failure.message));
+            add("x-exception-stacktrace", text(&failure.trace));
+        }
+        Some(limit) => add("x-exception-message", text(cut(&failure.message, limit))),
+    }
+    add("x-bindery-reason", text(failure.reason.as_str()));
+    add("x-bindery-attempts", text(&failure.attempts.to_string()));
+    add("x-bindery-binding", text(&failure.binding));
+    add("x-bindery-group", text(&failure.group));
+    add(
+        "x-bindery-first-failure",
+        text(&time::format(millis(failure.first_failure))),
+    );
+    pairs
+}
+
+fn original(message: &RawMessage) -> Vec<Pair> {
+    match message.headers.encoded() {
+        Some(encoded) => encoded::pairs(&encoded.bytes)
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+        // Somebody changed the headers, so the bytes are gone: they are written as on any way out.
+        None => render(&message.headers, &Patterns::new(&[]))
+            .pairs
+            .into_iter()
+            .map(|(name, value)| (name, Some(value.into())))
+            .collect(),
+    }
+}
+
+fn timestamp_type(message: &RawMessage) -> TimestampType {
+    match message.headers.encoded() {
+        Some(encoded) => encoded::flags(&encoded.bytes).timestamp,
+        None if message.origin.timestamp.is_some() => TimestampType::Create,
+        None => TimestampType::None,
+    }
+}
+
+fn text(text: &str) -> Bytes {
+    copy(text.as_bytes())
+}
+
+fn copy(bytes: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(bytes)
+}
+
+/// The longest start of `text` that has at most `limit` bytes and ends between characters.
+fn cut(text: &str, limit: usize) -> &str {
+    let end = (0..=limit.min(text.len()))
+        .rev()
+        .find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
+}
+
+fn millis(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+#[path = "dead_letter_tests.rs"]
+mod tests;

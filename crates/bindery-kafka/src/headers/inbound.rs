@@ -1,0 +1,109 @@
+//! From a record's headers to values.
+
+use std::sync::Arc;
+
+use bindery_core::{CONTENT_TYPE, HeaderValue};
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use super::{
+    BOOLEAN, DATE, DOUBLE, INTEGER, LIST, LONG, MAP, STRING, TYPES, UNREADABLE_HEADERS, encoded, is_raw,
+};
+use crate::time;
+
+/// Reads encoded headers: what `spring_json_header_types` names has its type, the rest is bytes. Of a name that comes
+/// more than once all values stay, the last one on top. What can't be read as its type stays bytes.
+pub(crate) fn read(bytes: &Bytes) -> Vec<(Arc<str>, HeaderValue)> {
+    let types = types(bytes);
+    let mut headers: Vec<_> = encoded::pairs(bytes)
+        .filter(|(name, _)| *name != TYPES)
+        .map(|(name, value)| {
+            let class = types.as_ref().and_then(|types| types.get(name)?.as_str());
+            (name.into(), decode(name, class, value))
+        })
+        .collect();
+    if encoded::flags(bytes).unreadable {
+        headers.push((UNREADABLE_HEADERS.into(), HeaderValue::Bool(true)));
+    }
+    headers
+}
+
+/// The types, if the record has them. The last such header wins, as with any other.
+fn types(bytes: &Bytes) -> Option<Map<String, Value>> {
+    let text = encoded::pairs(bytes)
+        .filter(|(name, _)| *name == TYPES)
+        .last()?
+        .1?;
+    serde_json::from_slice(&text).ok()
+}
+
+fn decode(name: &str, class: Option<&str>, value: Option<Bytes>) -> HeaderValue {
+    let Some(value) = value else {
+        return HeaderValue::Null;
+    };
+    let Ok(text) = std::str::from_utf8(&value) else {
+        return HeaderValue::Bytes(value);
+    };
+    match class {
+        Some(class) => typed(class, text).unwrap_or(HeaderValue::Bytes(value)),
+        None if is_raw(name) || name == CONTENT_TYPE => HeaderValue::Text(unquoted(text).as_str().into()),
+        None => HeaderValue::Bytes(value),
+    }
+}
+
+fn typed(class: &str, text: &str) -> Option<HeaderValue> {
+    let json = || serde_json::from_str::<Value>(text).ok();
+    Some(match class {
+        STRING => HeaderValue::Text(unquoted(text).as_str().into()),
+        INTEGER => HeaderValue::Int(i32::try_from(json()?.as_i64()?).ok()?),
+        LONG => HeaderValue::Long(json()?.as_i64()?),
+        BOOLEAN => HeaderValue::Bool(json()?.as_bool()?),
+        DOUBLE => HeaderValue::Double(json()?.as_f64()?),
+        DATE => HeaderValue::Timestamp(date(&json()?)?),
+        LIST | MAP => from_json(&json()?),
+        _ => {
+            json()?;
+            HeaderValue::Json {
+                class: class.into(),
+                text: text.into(),
+            }
+        }
+    })
+}
+
+/// A text that some senders write as JSON, without its quotes.
+fn unquoted(text: &str) -> String {
+    if text.starts_with('"') {
+        if let Ok(inner) = serde_json::from_str::<String>(text) {
+            return inner;
+        }
+    }
+    text.to_owned()
+}
+
+fn date(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(millis) => millis.as_i64(),
+        Value::String(text) => time::parse(text),
+        _ => None,
+    }
+}
+
+fn from_json(value: &Value) -> HeaderValue {
+    match value {
+        Value::Null => HeaderValue::Null,
+        Value::Bool(value) => HeaderValue::Bool(*value),
+        Value::Number(number) => match number.as_i64() {
+            Some(integer) => i32::try_from(integer).map_or(HeaderValue::Long(integer), HeaderValue::Int),
+            None => HeaderValue::Double(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Value::String(text) => HeaderValue::Text(text.as_str().into()),
+        Value::Array(items) => HeaderValue::List(items.iter().map(from_json).collect()),
+        Value::Object(entries) => HeaderValue::Map(
+            entries
+                .iter()
+                .map(|(name, value)| (name.as_str().into(), from_json(value)))
+                .collect(),
+        ),
+    }
+}

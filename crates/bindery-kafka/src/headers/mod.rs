@@ -1,0 +1,45 @@
+//! Record headers: Spring's typed values on the way in and out.
+//!
+//! On the wire a header is a name and bytes. A Spring sender adds `spring_json_header_types`, a JSON object that gives
+//! the Java type of each header it converted; a header without a type is bytes.
+
+pub(crate) mod encoded;
+mod inbound;
+mod outbound;
+pub(crate) mod patterns;
+
+pub(crate) use inbound::read;
+pub(crate) use outbound::{Rendered, render};
+
+/// The record header that holds the types of the others.
+pub(crate) const TYPES: &str = "spring_json_header_types";
+
+/// Set on a message when a header's name isn't UTF-8: the header can't be read, the message can.
+pub const UNREADABLE_HEADERS: &str = "x-bindery-unreadable-headers";
+
+/// Headers whose text is raw on the wire in both directions, without a type.
+const RAW: &[&str] = &[
+    "b3",
+    "traceparent",
+    "X-B3-TraceId",
+    "X-B3-SpanId",
+    "X-B3-Sampled",
+    "X-B3-Flags",
+    "kafka_listenerInfo",
+];
+
+fn is_raw(name: &str) -> bool {
+    RAW.contains(&name)
+}
+
+const STRING: &str = "java.lang.String";
+const INTEGER: &str = "java.lang.Integer";
+const LONG: &str = "java.lang.Long";
+const BOOLEAN: &str = "java.lang.Boolean";
+const DOUBLE: &str = "java.lang.Double";
+const DATE: &str = "java.util.Date";
+const LIST: &str = "java.util.ArrayList";
+const MAP: &str = "java.util.LinkedHashMap";
+
+#[cfg(test)]
+mod tests;

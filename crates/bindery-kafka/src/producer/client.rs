@@ -1,0 +1,267 @@
+//! One client that publishes, with its own thread, shared by all outputs of a binder that configure it alike.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::thread;
+use std::time::Duration;
+
+use bindery_core::{Confirm, Error, ErrorKind, Position, Result};
+use rdkafka::ClientConfig;
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+
+use super::window::Window;
+use crate::context::{Reports, log_line};
+use crate::error::{by_code, failed};
+use crate::health::Connectivity;
+
+/// What travels with a record through the library, and what its answer ends.
+pub(crate) struct InFlight {
+    confirm: Option<Confirm>,
+    window: Arc<Window>,
+    bytes: usize,
+    topic: Arc<str>,
+}
+
+impl InFlight {
+    /// `window` has room for `bytes` already.
+    pub(crate) fn new(confirm: Confirm, window: Arc<Window>, bytes: usize, topic: Arc<str>) -> Self {
+        Self {
+            confirm: Some(confirm),
+            window,
+            bytes,
+            topic,
+        }
+    }
+
+    pub(crate) fn complete(mut self, result: Result<Position>) {
+        if let Some(confirm) = self.confirm.take() {
+            confirm.complete(result);
+        }
+    }
+
+    /// Gives the obligation back: nothing was sent.
+    pub(crate) fn into_confirm(mut self) -> Option<Confirm> {
+        self.confirm.take()
+    }
+
+    fn fail(self, error: &KafkaError) {
+        let what = format!("could not publish to `{}`", self.topic);
+        let error = match error.rdkafka_error_code() {
+            Some(code) => by_code(&what, code),
+            None => failed(&what, error),
+        };
+        self.complete(Err(error));
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        // First the answer, then the room: whoever waits for an empty window has all answers.
+        drop(self.confirm.take());
+        self.window.leave(self.bytes);
+    }
+}
+
+/// The context of a producer.
+struct ProduceContext {
+    reports: Arc<Reports>,
+    broken: Arc<AtomicBool>,
+}
+
+impl ClientContext for ProduceContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        log_line(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.broken.store(true, Ordering::Release);
+        }
+        self.reports.error(&error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        if let Ok(document) = serde_json::from_slice(statistics) {
+            self.reports.statistics(&document);
+        }
+    }
+}
+
+impl ProducerContext for ProduceContext {
+    type DeliveryOpaque = Box<InFlight>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, in_flight: Box<InFlight>) {
+        match result {
+            Ok(message) => {
+                self.reports.alive();
+                in_flight.complete(Ok(Position {
+                    partition: Some(message.partition()),
+                    offset: Some(message.offset()),
+                }));
+            }
+            Err((error, _)) => {
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+                    self.broken.store(true, Ordering::Release);
+                }
+                in_flight.fail(error);
+            }
+        }
+    }
+}
+
+/// A client that publishes.
+pub(crate) struct ProducerClient {
+    config: ClientConfig,
+    inner: RwLock<Arc<BaseProducer<ProduceContext>>>,
+    reports: Arc<Reports>,
+    broken: Arc<AtomicBool>,
+}
+
+/// One record for the client.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) partition: Option<i32>,
+    pub(crate) timestamp: Option<i64>,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) payload: Option<&'a [u8]>,
+    pub(crate) headers: Option<OwnedHeaders>,
+}
+
+/// How long one poll of the producer takes; answers are served within it as they come.
+const POLL: Duration = Duration::from_millis(100);
+
+impl ProducerClient {
+    /// Makes a client and its thread, which ends when the client is dropped.
+    fn start(config: ClientConfig, reports: Reports) -> Result<Arc<Self>> {
+        let reports = Arc::new(reports);
+        let broken = Arc::new(AtomicBool::new(false));
+        let inner = connect(&config, &reports, &broken)?;
+        reports.connected();
+        let client = Arc::new(Self {
+            config,
+            inner: RwLock::new(Arc::new(inner)),
+            reports,
+            broken,
+        });
+        let weak = Arc::downgrade(&client);
+        thread::Builder::new()
+            .name("kafka-producer".to_owned())
+            .spawn(move || serve(&weak))
+            .map_err(|error| {
+                Error::temporary(
+                    ErrorKind::Unavailable,
+                    "the producer's thread could not be started",
+                )
+                .caused_by(error)
+            })?;
+        Ok(client)
+    }
+
+    /// Hands a record to the library. What the library refuses at once completes the record's confirm, except a full
+    /// queue: then the obligation comes back.
+    pub(crate) fn send(&self, outgoing: Outgoing<'_>, in_flight: Box<InFlight>) -> Result<(), Box<InFlight>> {
+        let record = BaseRecord::<[u8], [u8], Box<InFlight>> {
+            topic: outgoing.topic,
+            partition: outgoing.partition,
+            payload: outgoing.payload,
+            key: outgoing.key,
+            timestamp: outgoing.timestamp,
+            headers: outgoing.headers,
+            delivery_opaque: in_flight,
+        };
+        let Err((error, record)) = self.current().send(record) else {
+            return Ok(());
+        };
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::QueueFull) => return Err(record.delivery_opaque),
+            Some(RDKafkaErrorCode::Fatal) => self.broken.store(true, Ordering::Release),
+            _ => {}
+        }
+        record.delivery_opaque.fail(&error);
+        Ok(())
+    }
+
+    pub(crate) fn health(&self) -> bindery_core::Health {
+        self.reports.health()
+    }
+
+    fn current(&self) -> Arc<BaseProducer<ProduceContext>> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces a producer that can't go on: what it had in flight fails through its confirms.
+    fn mend(&self) {
+        if !self.broken.load(Ordering::Acquire) {
+            return;
+        }
+        let reason = self.current().client().fatal_error().map(|(_, reason)| reason);
+        tracing::warn!(
+            "the producer is made anew: {}",
+            reason.as_deref().unwrap_or("it can't go on")
+        );
+        match connect(&self.config, &self.reports, &self.broken) {
+            Ok(made) => {
+                self.broken.store(false, Ordering::Release);
+                *self.inner.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(made);
+            }
+            Err(error) => self.reports.failed(error.report()),
+        }
+    }
+}
+
+fn connect(
+    config: &ClientConfig,
+    reports: &Arc<Reports>,
+    broken: &Arc<AtomicBool>,
+) -> Result<BaseProducer<ProduceContext>> {
+    let context = ProduceContext {
+        reports: reports.clone(),
+        broken: broken.clone(),
+    };
+    config
+        .create_with_context(context)
+        .map_err(|error| failed("the Kafka producer can't be made", &error))
+}
+
+/// Serves a client's answers until the client is gone. The last reference to the library's producer is dropped here,
+/// on a thread that may wait.
+fn serve(client: &Weak<ProducerClient>) {
+    let mut last = None;
+    while let Some(client) = client.upgrade() {
+        client.mend();
+        let current = client.current();
+        drop(client);
+        current.poll(POLL);
+        last = Some(current);
+    }
+    drop(last);
+}
+
+/// The clients of one binder by their configuration.
+#[derive(Default)]
+pub(crate) struct ProducerClients(Mutex<HashMap<String, Weak<ProducerClient>>>);
+
+impl ProducerClients {
+    /// The client of the given configuration; made when there is none.
+    pub(crate) fn get(
+        &self,
+        config: &ClientConfig,
+        brokers: &str,
+        connectivity: &Arc<Connectivity>,
+    ) -> Result<Arc<ProducerClient>> {
+        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.retain(|_, client| client.strong_count() > 0);
+        let key = format!("{:?}", config.config_map());
+        if let Some(client) = clients.get(&key).and_then(Weak::upgrade) {
+            return Ok(client);
+        }
+        let client = ProducerClient::start(config.clone(), Reports::new(brokers, connectivity.client()))?;
+        clients.insert(key, Arc::downgrade(&client));
+        Ok(client)
+    }
+}

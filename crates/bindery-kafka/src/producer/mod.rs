@@ -1,0 +1,154 @@
+//! Publishing to one topic.
+
+pub(crate) mod client;
+pub(crate) mod window;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bindery_core::{Confirm, Error, ErrorKind, Full, Health, OutboundRecord, Producer};
+use rdkafka::message::{Header, OwnedHeaders};
+
+use self::client::{InFlight, Outgoing, ProducerClient};
+use self::window::Window;
+use crate::headers::patterns::Patterns;
+use crate::headers::{Rendered, render};
+use crate::options::topic_name;
+
+/// How long closing waits for confirmations unless `close-timeout` says otherwise.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Publishes to one topic.
+pub(crate) struct KafkaProducer {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partitions: u32,
+    pub(crate) client: Arc<ProducerClient>,
+    pub(crate) window: Arc<Window>,
+    /// `None` sends no headers at all.
+    pub(crate) patterns: Option<Patterns>,
+    pub(crate) use_topic_header: bool,
+    pub(crate) close_timeout: Option<Duration>,
+    pub(crate) closed: AtomicBool,
+}
+
+impl KafkaProducer {
+    fn render(&self, record: &OutboundRecord) -> Rendered {
+        match &self.patterns {
+            Some(patterns) => render(&record.headers, patterns),
+            None => Rendered::default(),
+        }
+    }
+
+    fn topic(&self, rendered: &Rendered) -> Result<Arc<str>, Error> {
+        match rendered
+            .directions
+            .topic
+            .as_deref()
+            .filter(|_| self.use_topic_header)
+        {
+            Some(topic) => {
+                topic_name(topic, "header kafka_topic")?;
+                Ok(topic.into())
+            }
+            None => Ok(self.topic.clone()),
+        }
+    }
+}
+
+#[async_trait]
+impl Producer for KafkaProducer {
+    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Box<Full>> {
+        if self.closed.load(Ordering::Acquire) {
+            let closed = format!("the output to `{}` is closed", self.topic);
+            confirm.complete(Err(Error::new(ErrorKind::Closed, closed)));
+            return Ok(());
+        }
+        let bytes = record.size_bytes();
+        if !self.window.enter(bytes) {
+            return Err(Box::new(Full { record, confirm }));
+        }
+        let rendered = self.render(&record);
+        let topic = match self.topic(&rendered) {
+            Ok(topic) => topic,
+            Err(error) => {
+                InFlight::new(confirm, self.window.clone(), bytes, self.topic.clone()).complete(Err(error));
+                return Ok(());
+            }
+        };
+        let in_flight = InFlight::new(confirm, self.window.clone(), bytes, topic.clone());
+        let outgoing = Outgoing {
+            topic: &topic,
+            partition: record
+                .partition
+                .or(rendered.directions.partition)
+                .filter(|n| *n >= 0),
+            timestamp: rendered.directions.timestamp.filter(|millis| *millis > 0),
+            key: record.key.as_deref().or(rendered.directions.key.as_deref()),
+            payload: record.payload.as_deref(),
+            headers: owned(
+                rendered
+                    .pairs
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), Some(value.as_slice()))),
+            ),
+        };
+        match self.client.send(outgoing, Box::new(in_flight)) {
+            Ok(()) => Ok(()),
+            Err(in_flight) => match in_flight.into_confirm() {
+                Some(confirm) => Err(Box::new(Full { record, confirm })),
+                None => Ok(()),
+            },
+        }
+    }
+
+    async fn ready(&self) {
+        self.window.ready().await;
+    }
+
+    fn partition_count(&self) -> Option<u32> {
+        Some(self.partitions)
+    }
+
+    fn health(&self) -> Health {
+        self.client.health()
+    }
+
+    async fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        let timeout = self.close_timeout.unwrap_or(CLOSE_TIMEOUT);
+        if !self.window.drained(timeout).await {
+            tracing::warn!(
+                topic = &*self.topic,
+                unconfirmed = self.window.in_flight(),
+                "the output was closed with unconfirmed records"
+            );
+        }
+    }
+}
+
+impl fmt::Debug for KafkaProducer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaProducer")
+            .field("topic", &self.topic)
+            .field("partitions", &self.partitions)
+            .field("in_flight", &self.window.in_flight())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Headers for the library; none at all when there are none.
+pub(crate) fn owned<'a>(pairs: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>) -> Option<OwnedHeaders> {
+    let mut headers = None;
+    for (key, value) in pairs {
+        // The library makes a C string of a name and panics on a NUL, which no record can carry anyway.
+        if key.contains('\0') {
+            continue;
+        }
+        let header = Header { key, value };
+        headers = Some(headers.unwrap_or_else(OwnedHeaders::new).insert(header));
+    }
+    headers
+}

@@ -1,0 +1,133 @@
+//! How much of one output may be sent and unconfirmed.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+/// How many bytes of one output may be unconfirmed.
+const MAX_BYTES: usize = 64 << 20;
+
+/// Counts what is in flight, in messages and bytes.
+#[derive(Debug)]
+pub(crate) struct Window {
+    max_messages: usize,
+    messages: AtomicUsize,
+    bytes: AtomicUsize,
+    room: Notify,
+    wanted: AtomicBool,
+}
+
+impl Window {
+    pub(crate) fn new(max_messages: u32) -> Self {
+        Self {
+            max_messages: usize::try_from(max_messages).unwrap_or(usize::MAX).max(1),
+            messages: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            room: Notify::new(),
+            wanted: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes room for a record, if there is some. A record that is larger than the window fits when it is alone.
+    pub(crate) fn enter(&self, bytes: usize) -> bool {
+        let before = self.messages.fetch_add(1, Ordering::AcqRel);
+        let bytes_before = self.bytes.fetch_add(bytes, Ordering::AcqRel);
+        let fits =
+            before < self.max_messages && (before == 0 || bytes_before.saturating_add(bytes) <= MAX_BYTES);
+        if !fits {
+            self.leave(bytes);
+        }
+        fits
+    }
+
+    /// Gives room back.
+    pub(crate) fn leave(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::AcqRel);
+        self.messages.fetch_sub(1, Ordering::SeqCst);
+        // Only senders that found the window full wait, so the common case is one read.
+        if self.wanted.load(Ordering::SeqCst) && self.wanted.swap(false, Ordering::SeqCst) {
+            self.room.notify_waiters();
+        }
+    }
+
+    /// Waits until there may be room.
+    pub(crate) async fn ready(&self) {
+        self.wait_until(|| {
+            self.messages.load(Ordering::SeqCst) < self.max_messages
+                && self.bytes.load(Ordering::SeqCst) < MAX_BYTES
+        })
+        .await;
+    }
+
+    /// Waits until nothing is in flight, or the timeout; tells which.
+    pub(crate) async fn drained(&self, timeout: Duration) -> bool {
+        let empty = self.wait_until(|| self.in_flight() == 0);
+        tokio::time::timeout(timeout, empty).await.is_ok()
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.messages.load(Ordering::SeqCst)
+    }
+
+    async fn wait_until(&self, reached: impl Fn() -> bool) {
+        loop {
+            let mut notified = std::pin::pin!(self.room.notified());
+            // Registered before the check: what is given back in between is not missed.
+            notified.as_mut().enable();
+            self.wanted.store(true, Ordering::SeqCst);
+            if reached() {
+                return;
+            }
+            notified.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn the_window_holds_so_many_messages() {
+        let window = Window::new(2);
+        assert!(window.enter(1) && window.enter(1) && !window.enter(1));
+        window.leave(1);
+        assert!(window.enter(1));
+    }
+
+    #[test]
+    fn a_record_larger_than_the_window_fits_alone() {
+        let window = Window::new(10);
+        assert!(window.enter(MAX_BYTES + 1));
+        assert!(!window.enter(1));
+        window.leave(MAX_BYTES + 1);
+        assert!(window.enter(1));
+    }
+
+    #[tokio::test]
+    async fn a_waiting_sender_is_woken_when_room_is_given_back() {
+        let window = Arc::new(Window::new(1));
+        assert!(window.enter(1));
+        let waiting = tokio::spawn({
+            let window = window.clone();
+            async move { window.ready().await }
+        });
+        tokio::task::yield_now().await;
+        window.leave(1);
+        tokio::time::timeout(Duration::from_secs(5), waiting)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn draining_ends_when_nothing_is_in_flight() {
+        let window = Window::new(1);
+        assert!(window.drained(Duration::from_millis(1)).await);
+        assert!(window.enter(1));
+        assert!(!window.drained(Duration::from_millis(1)).await);
+    }
+}

@@ -18,6 +18,7 @@ pub struct Suite {
     fixture: Fixture,
     binder: Arc<dyn Binder>,
     prefix: String,
+    binding: BindingName,
 }
 
 impl Suite {
@@ -28,6 +29,7 @@ impl Suite {
             fixture,
             binder,
             prefix: format!("conformance.{}.{}", case.area, &id[..12]),
+            binding: BindingName::new("conform-in-0"),
         }
     }
 
@@ -69,7 +71,7 @@ impl Suite {
     /// An input of a named group.
     pub(crate) fn input(&self, destination: &Arc<str>, group: &str) -> ConsumerSpec {
         ConsumerSpec {
-            binding: BindingName::new("conform-in-0"),
+            binding: self.binding.clone(),
             destination: destination.clone(),
             group: Some(group.into()),
             concurrency: 1,

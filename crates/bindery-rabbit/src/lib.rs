@@ -1,1 +1,40 @@
-//! The RabbitMQ binder, on lapin
+//! The RabbitMQ binder, on lapin: AMQP 0-9-1 with the names, arguments and headers of Spring Cloud Stream.
+//!
+//! A consumer is `concurrency` channels on one shared connection, a producer one channel on another. Connections are
+//! made again for as long as the binder lives; what was delivered over a lost one comes again, what was published and
+//! not confirmed is reported as failed.
+//!
+//! Differences from Spring, all on purpose:
+//! * `prefetch` defaults to `consumer.max-in-flight`, not to 1.
+//! * A publication that reaches no queue fails (`mandatory: true`), it isn't dropped. An event that nobody listens to
+//!   yet is published with `mandatory: false`.
+//! * A queue or exchange that exists with other properties is an error that stops the binding.
+//! * The message key travels in the header `scst_messageKey`.
+//!
+//! # Hostile messages
+//! The client library reads header tables recursively on a thread of its own. Set `RUST_MIN_STACK=67108864` in the
+//! environment, or a message whose headers are nested about a thousand levels deep ends the process. A header name
+//! that isn't UTF-8 breaks the connection each time the message is delivered; quorum queues with a delivery limit and a
+//! dead letter get rid of such a message, classic queues need an operator.
+
+mod acks;
+mod binder;
+mod catalog;
+mod confirms;
+mod connection;
+mod consumer;
+mod convert;
+mod dead_letter;
+mod error;
+mod health;
+mod lane;
+mod options;
+mod plans;
+mod producer;
+mod provision;
+mod publisher;
+mod render;
+mod settings;
+mod topology;
+
+pub use binder::RabbitBinderFactory;

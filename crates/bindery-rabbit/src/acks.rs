@@ -1,0 +1,275 @@
+//! Which deliveries of one channel are settled, and how that is told to the broker with few frames.
+
+use std::collections::VecDeque;
+
+use bindery_core::Settlement;
+
+/// One thing to tell the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Acknowledge this delivery and all before it that aren't settled yet.
+    AckThrough(u64),
+    /// Acknowledge this delivery only.
+    Ack(u64),
+    /// Give this delivery back to its queue.
+    Requeue(u64),
+    /// Reject this delivery, so that the broker dead-letters it.
+    Reject(u64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    Accepted,
+    /// The broker knows already.
+    Told,
+}
+
+/// The deliveries of one channel in the order of their tags.
+///
+/// Accepted ones are told with one frame as far as they are contiguous; what was accepted behind an open one is told
+/// one by one, and only when [`Tracker::take_all`] asks for it. Given back and rejected ones are told one by one.
+#[derive(Debug, Default)]
+pub(crate) struct Tracker {
+    deliveries: VecDeque<(u64, State)>,
+    told_apart: Vec<Action>,
+    accepted: usize,
+    open: usize,
+}
+
+impl Tracker {
+    /// A delivery was handed over. Tags rise.
+    pub(crate) fn delivered(&mut self, tag: u64) {
+        self.deliveries.push_back((tag, State::Open));
+        self.open += 1;
+    }
+
+    /// A delivery was settled. Returns whether it was open.
+    pub(crate) fn settle(&mut self, tag: u64, settlement: Settlement) -> bool {
+        let Ok(index) = self.deliveries.binary_search_by_key(&tag, |(known, _)| *known) else {
+            return false;
+        };
+        let Some((_, state @ State::Open)) = self.deliveries.get_mut(index) else {
+            return false;
+        };
+        self.open -= 1;
+        match settlement {
+            Settlement::Accept => {
+                *state = State::Accepted;
+                self.accepted += 1;
+            }
+            Settlement::Release => {
+                *state = State::Told;
+                self.told_apart.push(Action::Requeue(tag));
+            }
+            Settlement::Reject => {
+                *state = State::Told;
+                self.told_apart.push(Action::Reject(tag));
+            }
+        }
+        true
+    }
+
+    /// How many settlements the broker doesn't know yet.
+    pub(crate) fn untold(&self) -> usize {
+        self.accepted + self.told_apart.len()
+    }
+
+    /// How many deliveries aren't settled.
+    pub(crate) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// The tag of the oldest delivery that isn't settled, behind which others may wait.
+    pub(crate) fn oldest_open(&self) -> Option<u64> {
+        self.deliveries
+            .front()
+            .filter(|(_, state)| *state == State::Open)
+            .map(|(tag, _)| *tag)
+    }
+
+    /// What to tell now: everything but what was accepted behind an open delivery.
+    pub(crate) fn take(&mut self) -> Vec<Action> {
+        // First what is told apart: an acknowledgement of all up to a later tag would settle it as well.
+        let mut actions = std::mem::take(&mut self.told_apart);
+        let mut through = None;
+        while let Some((tag, state)) = self.deliveries.front().copied() {
+            match state {
+                State::Open => break,
+                State::Accepted => {
+                    through = Some(tag);
+                    self.accepted -= 1;
+                }
+                State::Told => {}
+            }
+            self.deliveries.pop_front();
+        }
+        actions.extend(through.map(Action::AckThrough));
+        actions
+    }
+
+    /// What to tell now, with what was accepted behind an open delivery.
+    pub(crate) fn take_all(&mut self) -> Vec<Action> {
+        let mut actions = self.take();
+        if self.accepted > 0 {
+            for (tag, state) in &mut self.deliveries {
+                if *state == State::Accepted {
+                    *state = State::Told;
+                    actions.push(Action::Ack(*tag));
+                }
+            }
+            self.accepted = 0;
+        }
+        actions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tracker(tags: std::ops::RangeInclusive<u64>) -> Tracker {
+        let mut tracker = Tracker::default();
+        tags.for_each(|tag| tracker.delivered(tag));
+        tracker
+    }
+
+    #[test]
+    fn a_contiguous_run_is_one_acknowledgement() {
+        let mut tracker = tracker(1..=4);
+        for tag in [3, 1, 2] {
+            assert!(tracker.settle(tag, Settlement::Accept));
+        }
+        assert_eq!(tracker.take(), [Action::AckThrough(3)]);
+        assert_eq!(
+            (tracker.untold(), tracker.open(), tracker.oldest_open()),
+            (0, 1, Some(4))
+        );
+    }
+
+    #[test]
+    fn what_is_accepted_behind_an_open_delivery_waits_until_all_is_asked_for() {
+        let mut tracker = tracker(1..=3);
+        tracker.settle(3, Settlement::Accept);
+        assert_eq!((tracker.take(), tracker.untold()), (vec![], 1));
+        assert_eq!(tracker.take_all(), [Action::Ack(3)]);
+        tracker.settle(1, Settlement::Accept);
+        tracker.settle(2, Settlement::Accept);
+        assert_eq!(tracker.take(), [Action::AckThrough(2)]);
+    }
+
+    #[test]
+    fn a_rejected_last_delivery_is_not_the_tag_that_is_acknowledged() {
+        let mut tracker = tracker(1..=3);
+        tracker.settle(1, Settlement::Accept);
+        tracker.settle(2, Settlement::Accept);
+        tracker.settle(3, Settlement::Reject);
+        assert_eq!(tracker.take(), [Action::Reject(3), Action::AckThrough(2)]);
+    }
+
+    #[test]
+    fn a_delivery_is_settled_once() {
+        let mut tracker = tracker(1..=1);
+        assert!(tracker.settle(1, Settlement::Release));
+        assert!(!tracker.settle(1, Settlement::Accept));
+        assert!(!tracker.settle(9, Settlement::Accept));
+        assert_eq!(tracker.take_all(), [Action::Requeue(1)]);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Deliver,
+        Settle(prop::sample::Index, Settlement),
+        Take,
+        TakeAll,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let settlement = prop_oneof![
+            4 => Just(Settlement::Accept),
+            1 => Just(Settlement::Release),
+            1 => Just(Settlement::Reject),
+        ];
+        prop_oneof![
+            4 => Just(Step::Deliver),
+            4 => (any::<prop::sample::Index>(), settlement).prop_map(|(at, settlement)| Step::Settle(at, settlement)),
+            1 => Just(Step::Take),
+            1 => Just(Step::TakeAll),
+        ]
+    }
+
+    /// The broker's side: what it holds unsettled, and what it was told.
+    #[derive(Default)]
+    struct Broker {
+        unsettled: BTreeMap<u64, ()>,
+        told: BTreeMap<u64, Settlement>,
+    }
+
+    impl Broker {
+        fn tell(&mut self, action: Action) {
+            let through = match action {
+                Action::AckThrough(tag) => self.unsettled.range(..=tag).map(|(tag, ())| *tag).collect(),
+                Action::Ack(tag) | Action::Requeue(tag) | Action::Reject(tag) => vec![tag],
+            };
+            let settlement = match action {
+                Action::AckThrough(_) | Action::Ack(_) => Settlement::Accept,
+                Action::Requeue(_) => Settlement::Release,
+                Action::Reject(_) => Settlement::Reject,
+            };
+            assert!(
+                through.contains(&tag_of(action)),
+                "unknown delivery tag in {action:?}"
+            );
+            for tag in through {
+                assert!(self.unsettled.remove(&tag).is_some(), "{tag} was settled before");
+                self.told.insert(tag, settlement);
+            }
+        }
+    }
+
+    fn tag_of(action: Action) -> u64 {
+        match action {
+            Action::AckThrough(tag) | Action::Ack(tag) | Action::Requeue(tag) | Action::Reject(tag) => tag,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_broker_is_told_what_was_settled_and_nothing_else(steps in prop::collection::vec(step(), 0..200)) {
+            let mut tracker = Tracker::default();
+            let mut broker = Broker::default();
+            let mut settled = BTreeMap::new();
+            let mut tags = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Deliver => {
+                        let tag = tags.len() as u64 + 1;
+                        tags.push(tag);
+                        tracker.delivered(tag);
+                        broker.unsettled.insert(tag, ());
+                    }
+                    Step::Settle(at, settlement) => {
+                        if !tags.is_empty() {
+                            let tag = tags[at.index(tags.len())];
+                            let first = tracker.settle(tag, settlement);
+                            prop_assert_eq!(first, !settled.contains_key(&tag));
+                            settled.entry(tag).or_insert(settlement);
+                        }
+                    }
+                    Step::Take => tracker.take().into_iter().for_each(|action| broker.tell(action)),
+                    Step::TakeAll => {
+                        tracker.take_all().into_iter().for_each(|action| broker.tell(action));
+                        prop_assert_eq!(&broker.told, &settled);
+                    }
+                }
+                prop_assert!(broker.told.iter().all(|(tag, told)| settled.get(tag) == Some(told)));
+                prop_assert_eq!(tracker.untold(), settled.len() - broker.told.len());
+                prop_assert_eq!(tracker.open(), tags.len() - settled.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! Supervised connections: one owner for each, which connects again with back-off for as long as the binder lives.
+//!
+//! The client library's own recovery is not used: it gives up after minutes, replays what it shouldn't, and hides the
+//! gap from the consumers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bindery_core::{Error, ErrorKind, Health};
+use futures_util::StreamExt;
+use lapin::tcp::AMQPUriTcpExt;
+use lapin::{Channel, Connection, ConnectionProperties, Event};
+use rand::Rng;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Refusal, within};
+use crate::health::HealthBoard;
+use crate::settings::{Address, Settings};
+
+/// How long the broker may take for one call.
+pub(crate) const RPC_LIMIT: Duration = Duration::from_secs(10);
+/// How long the first connection may take before the binding is reported as waiting.
+const FIRST_LIMIT: Duration = Duration::from_millis(4500);
+/// How long a failure speaks for others that try at the same time.
+const FRESH_FAILURE: Duration = Duration::from_secs(1);
+const LEAST_BACKOFF: Duration = Duration::from_millis(200);
+const GREATEST_BACKOFF: Duration = Duration::from_secs(30);
+
+/// One established connection.
+pub(crate) struct Live {
+    /// Counts the connections of the link.
+    pub(crate) generation: u64,
+    /// Cancelled when the connection is known to be lost.
+    pub(crate) lost: CancellationToken,
+    blocked: AtomicBool,
+    connection: Connection,
+}
+
+impl Live {
+    /// Opens a channel.
+    pub(crate) async fn channel(&self) -> Result<Channel, Refusal> {
+        let opened = within(RPC_LIMIT, "opening a channel", self.connection.create_channel()).await;
+        if opened.is_err() && !self.is_connected() {
+            self.lost.cancel();
+        }
+        opened
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connection.status().connected() && !self.lost.is_cancelled()
+    }
+
+    /// Whether the broker has stopped reading from this connection (a memory or disk alarm).
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Acquire)
+    }
+
+    /// The largest frame that both sides agreed on.
+    pub(crate) fn frame_max_bytes(&self) -> usize {
+        usize::try_from(self.connection.configuration().frame_max()).unwrap_or(usize::MAX)
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live")
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection for one purpose, made when first needed and again whenever it was lost.
+#[derive(Debug)]
+pub(crate) struct Link {
+    settings: Arc<Settings>,
+    purpose: &'static str,
+    health: Arc<HealthBoard>,
+    closed: CancellationToken,
+    state: tokio::sync::Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    live: Option<Arc<Live>>,
+    generation: u64,
+    next_address: usize,
+    failures: u32,
+    failed: Option<(Refusal, Instant)>,
+    retry_at: Option<Instant>,
+}
+
+impl Link {
+    pub(crate) fn new(settings: Arc<Settings>, purpose: &'static str) -> Arc<Self> {
+        let label = format!("connection `{}` ({purpose})", settings.name);
+        Arc::new(Self {
+            settings,
+            purpose,
+            health: Arc::new(HealthBoard::new(label, 1)),
+            closed: CancellationToken::new(),
+            state: tokio::sync::Mutex::default(),
+        })
+    }
+
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        self.health.whole()
+    }
+
+    /// The connection for a first bind: it fails within seconds, with what is wrong.
+    pub(crate) async fn first(&self) -> Result<Arc<Live>, Refusal> {
+        let mut state = self.state.lock().await;
+        if let Some(live) = state.usable() {
+            return Ok(live);
+        }
+        if let Some((refusal, at)) = &state.failed
+            && at.elapsed() < FRESH_FAILURE
+        {
+            return Err(refusal.clone());
+        }
+        self.connect(&mut state, FIRST_LIMIT).await
+    }
+
+    /// The connection for what was bound before: waits, however long it takes. `None` once the binder is closed.
+    pub(crate) async fn steady(&self) -> Option<Arc<Live>> {
+        loop {
+            let retry_at = {
+                let mut state = self.state.lock().await;
+                if self.closed.is_cancelled() {
+                    return None;
+                }
+                if let Some(live) = state.usable() {
+                    return Some(live);
+                }
+                match state.retry_at {
+                    Some(at) if at > Instant::now() => at,
+                    _ => match self.connect(&mut state, self.settings.connect_timeout).await {
+                        Ok(live) => return Some(live),
+                        Err(_) => continue,
+                    },
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep_until(retry_at) => {}
+                () = self.closed.cancelled() => return None,
+            }
+        }
+    }
+
+    /// Closes the connection for good.
+    pub(crate) async fn close(&self) {
+        self.closed.cancel();
+        let live = self.state.lock().await.live.take();
+        if let Some(live) = live {
+            live.lost.cancel();
+            let closing = live.connection.close(200, "OK".into());
+            // A connection that can't be closed in time is dropped, which ends it as well.
+            let _ = within(Duration::from_secs(3), "closing the connection", closing).await;
+        }
+    }
+
+    async fn connect(&self, state: &mut State, limit: Duration) -> Result<Arc<Live>, Refusal> {
+        let deadline = Instant::now() + limit;
+        let addresses = &self.settings.addresses;
+        let mut refusals: Vec<Refusal> = Vec::new();
+        for _ in 0..addresses.len() {
+            let address = &addresses[state.next_address % addresses.len()];
+            state.next_address = (state.next_address + 1) % addresses.len();
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.attempt(address, left.max(Duration::from_millis(100))).await {
+                Ok(connection) => return Ok(self.established(state, connection)),
+                Err(refusal) => refusals.push(refusal.while_doing(&format!("RabbitMQ at `{address}`"))),
+            }
+        }
+        Err(self.failed(state, merge(refusals)))
+    }
+
+    fn established(&self, state: &mut State, connection: Connection) -> Arc<Live> {
+        state.generation += 1;
+        state.failures = 0;
+        state.failed = None;
+        state.retry_at = None;
+        // The next connection after this one begins with the address that worked.
+        state.next_address =
+            (state.next_address + self.settings.addresses.len() - 1) % self.settings.addresses.len();
+        let live = Arc::new(Live {
+            generation: state.generation,
+            lost: CancellationToken::new(),
+            blocked: AtomicBool::new(false),
+            connection,
+        });
+        state.live = Some(live.clone());
+        self.health.set(0, Health::up());
+        self.watch(&live);
+        live
+    }
+
+    fn failed(&self, state: &mut State, refusal: Refusal) -> Refusal {
+        let wait = if refusal.needs_a_person() {
+            GREATEST_BACKOFF
+        } else {
+            backoff(state.failures)
+        };
+        state.failures = state.failures.saturating_add(1);
+        state.retry_at = Some(Instant::now() + wait);
+        state.failed = Some((refusal.clone(), Instant::now()));
+        self.health.set(0, Health::down(refusal.message.clone()));
+        refusal
+    }
+
+    async fn attempt(&self, address: &Address, limit: Duration) -> Result<Connection, Refusal> {
+        let settings = &self.settings;
+        let uri = settings.uri(address);
+        let tls = settings.tls_config()?;
+        let name = format!("{}{}#{}", settings.name_prefix, settings.name, self.purpose);
+        let properties = ConnectionProperties::default()
+            .with_connection_name(name.into())
+            .with_client_property("product".into(), "bindery".into())
+            .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
+        let runtime = lapin::runtime::default_runtime().map_err(Refusal::from)?;
+        let connecting = Connection::connector(
+            uri,
+            runtime,
+            // The limit is set here as well, because this part runs on the library's own thread and would outlive us.
+            async move |uri, runtime| {
+                let connecting = AMQPUriTcpExt::connect_with_config_async(&uri, tls.as_ref(), &runtime);
+                match tokio::time::timeout(limit, connecting).await {
+                    Ok(stream) => stream.map_err(lapin::Error::from),
+                    Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+                }
+            },
+            properties,
+        );
+        match tokio::time::timeout(limit, connecting).await {
+            Ok(connection) => connection.map_err(Refusal::from),
+            Err(_) => Err(Refusal::temporary(
+                ErrorKind::Unavailable,
+                format!("no answer within {:.1} s", limit.as_secs_f32()),
+            )),
+        }
+    }
+
+    /// Follows the events of a connection until it ends.
+    fn watch(&self, live: &Arc<Live>) {
+        let mut events = Box::pin(live.connection.events_listener());
+        let health = self.health.clone();
+        let lost = live.lost.clone();
+        let live = Arc::downgrade(live);
+        tokio::spawn(async move {
+            loop {
+                let event = tokio::select! {
+                    event = events.next() => event,
+                    () = lost.cancelled() => None,
+                };
+                let (Some(event), Some(live)) = (event, live.upgrade()) else {
+                    return;
+                };
+                match event {
+                    Event::ConnectionBlocked(reason) => {
+                        live.blocked.store(true, Ordering::Release);
+                        health.set(
+                            0,
+                            Health::degraded(format!("the broker blocks publishers: {reason}")),
+                        );
+                    }
+                    Event::ConnectionUnblocked => {
+                        live.blocked.store(false, Ordering::Release);
+                        health.set(0, Health::up());
+                    }
+                    // A channel's error is an event as well; that is its owner's business.
+                    Event::Error(error) if !live.connection.status().connected() => {
+                        let refusal = Refusal::from(error);
+                        health.set(0, Health::down(format!("connection lost: {}", refusal.message)));
+                        live.lost.cancel();
+                        return;
+                    }
+                    _ => {}
+                }
+            }
+        });
+    }
+}
+
+impl State {
+    fn usable(&mut self) -> Option<Arc<Live>> {
+        if !self.live.as_ref().is_some_and(|live| live.is_connected()) {
+            if let Some(gone) = self.live.take() {
+                gone.lost.cancel();
+            }
+        }
+        self.live.clone()
+    }
+}
+
+/// The refusals of all addresses as one: a refused password at one of them decides how slowly to retry.
+fn merge(mut refusals: Vec<Refusal>) -> Refusal {
+    let message = refusals
+        .iter()
+        .map(|refusal| refusal.message.as_str())
+        .collect::<Vec<_>>()
+        .join("; ");
+    refusals.sort_by_key(|refusal| !refusal.needs_a_person());
+    match refusals.into_iter().next() {
+        Some(first) => Refusal { message, ..first },
+        None => Refusal::permanent(
+            ErrorKind::Configuration,
+            "`spring.rabbitmq.addresses` names no address",
+        ),
+    }
+}
+
+/// How long to wait after `failures` failures in a row: full jitter between 200 ms and a bound that doubles up to 30 s.
+pub(crate) fn backoff(failures: u32) -> Duration {
+    let bound = LEAST_BACKOFF
+        .saturating_mul(
+            1_u32
+                .checked_shl(failures.min(16).saturating_add(1))
+                .unwrap_or(u32::MAX),
+        )
+        .min(GREATEST_BACKOFF);
+    rand::rng().random_range(LEAST_BACKOFF..=bound)
+}
+
+/// How long to wait before the next try after a refusal.
+pub(crate) fn backoff_after(refusal: &Refusal, failures: u32) -> Duration {
+    if refusal.needs_a_person() {
+        GREATEST_BACKOFF
+    } else {
+        backoff(failures)
+    }
+}
+
+impl From<&Refusal> for Health {
+    fn from(refusal: &Refusal) -> Self {
+        Self::down(refusal.message.clone())
+    }
+}
+
+/// The error of something that is closed.
+pub(crate) fn closed(what: &str) -> Error {
+    Error::new(ErrorKind::Closed, format!("{what} is closed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_stays_between_its_bounds() {
+        for failures in 0..40 {
+            let wait = backoff(failures);
+            assert!(
+                (LEAST_BACKOFF..=GREATEST_BACKOFF).contains(&wait),
+                "{failures}: {wait:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_refused_password_among_addresses_decides() {
+        let merged = merge(vec![
+            Refusal::temporary(ErrorKind::Unavailable, "RabbitMQ at `a:1`: refused"),
+            Refusal::temporary(ErrorKind::Unauthorized, "RabbitMQ at `b:2`: wrong password"),
+        ]);
+        assert_eq!(merged.kind, ErrorKind::Unauthorized);
+        assert_eq!(
+            merged.message,
+            "RabbitMQ at `a:1`: refused; RabbitMQ at `b:2`: wrong password"
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! Topologies compared with those that Spring Cloud Stream declared on a real broker.

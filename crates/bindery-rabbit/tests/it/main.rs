@@ -1,0 +1,11 @@
+//! The RabbitMQ binder against a real broker: `cargo xtask test` starts one and says where it is.
+
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests end with the first thing that goes wrong"
+)]
+
+mod basics;
+mod support;

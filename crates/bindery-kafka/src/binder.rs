@@ -10,6 +10,7 @@ use bindery_core::{
     Binder, BinderFactory, BinderSpec, Capabilities, Consumer, ConsumerSpec, DeadLetterRoute, Error,
     ErrorKind, Health, Producer, ProducerSpec, PropertyCatalog, Result,
 };
+use rdkafka::ClientConfig;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -21,7 +22,7 @@ use crate::dead_letter::DeadLetters;
 use crate::headers::patterns::Patterns;
 use crate::health::Connectivity;
 use crate::options::{
-    ConsumerOptions, DeadLetterOptions, ProducerOptions, ProvisioningOptions, StartOffset, dead_letter_topic,
+    ConsumerOptions, DeadLetterOptions, ProducerOptions, ProvisioningOptions, dead_letter_topic,
 };
 use crate::producer::KafkaProducer;
 use crate::producer::client::ProducerClients;
@@ -156,10 +157,11 @@ impl Shared {
             Some(group) => group.clone(),
             None => format!("anonymous.{}", Uuid::new_v4()).into(),
         };
+        let config = self.connection.consumer(spec.group.as_deref(), &group, options)?;
         let running = consumer::start(Plan {
             topic: spec.destination.clone(),
-            config: self.connection.consumer(spec.group.as_deref(), &group, options)?,
-            first_position: first_position(spec, options),
+            first_position: first_position(spec, options, &config),
+            config,
             fixed_partitions: (!options.auto_rebalance).then(|| share(spec, partitions)),
             reports: Reports::new(self.connection.brokers(), self.connectivity.client()),
         })?;
@@ -235,12 +237,13 @@ impl Shared {
     }
 }
 
-fn first_position(spec: &ConsumerSpec, options: &ConsumerOptions) -> FirstPosition {
-    let beginning = options.beginning(spec.group.as_deref());
-    match (spec.group.is_some() && !options.reset_offsets, beginning) {
-        (true, _) => FirstPosition::Committed,
-        (false, StartOffset::Earliest) => FirstPosition::Beginning,
-        (false, StartOffset::Latest) => FirstPosition::End,
+/// Where a partition begins that the consumer gets for the first time: a lasting group goes on where it was.
+fn first_position(spec: &ConsumerSpec, options: &ConsumerOptions, config: &ClientConfig) -> FirstPosition {
+    let lasting = spec.group.is_some() && !options.reset_offsets;
+    match config.get("auto.offset.reset") {
+        Some("earliest" | "smallest" | "beginning") if !lasting => FirstPosition::Beginning,
+        Some("latest" | "largest" | "end") if !lasting => FirstPosition::End,
+        _ => FirstPosition::Committed,
     }
 }
 

@@ -47,7 +47,6 @@ const CONSUMER: &[(&str, &str)] = &[
 const PRODUCER: &[(&str, &str)] = &[
     ("acks", "acks"),
     ("batch-size", "batch.size"),
-    ("buffer-memory", "buffer.memory"),
     ("compression-type", "compression.type"),
     ("retries", "retries"),
 ];
@@ -68,7 +67,7 @@ pub(crate) fn read(connection: &Options) -> Result<Boot> {
         copy(connection, prefix, COMMON, into)?;
         copy(connection, prefix, own, into)?;
     }
-    if let Some(entry) = jaas_entry(connection) {
+    if let Some(entry) = jaas_entry(connection).filter(|_| connection.flag("jaas.enabled", false)) {
         boot.common.entry("sasl.jaas.config".to_owned()).or_insert(entry);
     }
     Ok(boot)
@@ -87,7 +86,7 @@ fn copy(connection: &Options, prefix: &str, names: &[(&str, &str)], into: &mut P
         };
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let text = match *boot {
-            "fetch-min-size" | "batch-size" | "buffer-memory" => bytes(&name, &text)?.to_string(),
+            "fetch-min-size" | "batch-size" => bytes(&name, &text)?.to_string(),
             "isolation-level" => text.to_lowercase().replace('-', "_"),
             // Boot takes resources; a file is the only kind that means something here.
             "ssl.key-store-location" | "ssl.trust-store-location" => {
@@ -124,11 +123,8 @@ fn bytes(name: &str, text: &str) -> Result<u64> {
         })
 }
 
-/// `spring.kafka.jaas.*` as the entry that `sasl.jaas.config` would hold.
-fn jaas_entry(connection: &Options) -> Option<String> {
-    if !connection.flag("jaas.enabled", false) {
-        return None;
-    }
+/// `jaas.*` as the entry that `sasl.jaas.config` would hold.
+pub(crate) fn jaas_entry(connection: &Options) -> Option<String> {
     let module = connection.text("jaas.login-module")?;
     let mut entry = format!(
         "{module} {}",

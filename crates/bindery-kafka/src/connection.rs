@@ -78,7 +78,12 @@ impl Connection {
     /// Reads the binder's part of the configuration.
     pub(crate) fn new(spec: &BinderSpec) -> Result<Self> {
         let boot = boot::read(&spec.connection)?;
-        let configuration = spec.options.text_map("configuration");
+        let mut configuration = spec.options.text_map("configuration");
+        if let Some(entry) = boot::jaas_entry(&spec.options) {
+            configuration
+                .entry("sasl.jaas.config".to_owned())
+                .or_insert(entry);
+        }
         if configuration.contains_key("bootstrap.servers") {
             return Err(self::configuration(
                 "`bootstrap.servers` can't be set in `kafka.binder.configuration`: set `kafka.binder.brokers`",
@@ -115,19 +120,21 @@ impl Connection {
         id: &str,
         options: &ConsumerOptions,
     ) -> Result<ClientConfig> {
-        let start = match options.beginning(group) {
-            StartOffset::Earliest => "earliest",
-            StartOffset::Latest => "latest",
+        let mut lowest = Properties::new();
+        let beginning = match group {
+            Some(_) => StartOffset::Earliest,
+            None => StartOffset::Latest,
         };
+        lowest.insert("auto.offset.reset".to_owned(), beginning.as_str().to_owned());
         let mut derived = Properties::new();
-        let user_resets = options.configuration.contains_key("auto.offset.reset");
-        if options.start_offset.is_some() || !user_resets {
-            derived.insert("auto.offset.reset".to_owned(), start.to_owned());
-        }
         derived.insert("group.id".to_owned(), id.to_owned());
+        if let Some(start) = options.start_offset {
+            derived.insert("auto.offset.reset".to_owned(), start.as_str().to_owned());
+        }
         self.build(
             CONSUMER_DEFAULTS,
             &[
+                &lowest,
                 &self.boot_common,
                 &self.boot_consumer,
                 &self.configuration,

@@ -103,26 +103,18 @@ fn a_consumers_layers_are_in_order() {
 }
 
 #[test]
-fn the_start_offset_decides_over_the_client_property() {
+fn the_start_offset_decides_over_the_client_property_and_that_over_the_kind_of_group() {
     let connection = connection(json!({}), json!({})).unwrap();
     let reset = |options: &ConsumerOptions, group: Option<&str>| {
         let config = connection.consumer(group, "id", options).unwrap();
         config.get("auto.offset.reset").unwrap().to_owned()
     };
+    assert_eq!(reset(&consumer_options(&[], None), Some("g")), "earliest");
     assert_eq!(reset(&consumer_options(&[], None), None), "latest");
+    let none = [("auto.offset.reset", "none")];
+    assert_eq!(reset(&consumer_options(&none, None), Some("g")), "error");
     assert_eq!(
-        reset(
-            &consumer_options(&[("auto.offset.reset", "none")], None),
-            Some("g")
-        ),
-        "error"
-    );
-    let start = Some(StartOffset::Latest);
-    assert_eq!(
-        reset(
-            &consumer_options(&[("auto.offset.reset", "earliest")], start),
-            Some("g")
-        ),
+        reset(&consumer_options(&none, Some(StartOffset::Latest)), Some("g")),
         "latest"
     );
 }

@@ -32,6 +32,16 @@ pub(crate) enum StartOffset {
     Latest,
 }
 
+impl StartOffset {
+    /// The word of the client's `auto.offset.reset`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Earliest => "earliest",
+            Self::Latest => "latest",
+        }
+    }
+}
+
 /// The dead letter topic of an input.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DeadLetterOptions {
@@ -79,14 +89,6 @@ impl ConsumerOptions {
         };
         no_bootstrap_servers(&read.configuration)?;
         Ok(read)
-    }
-
-    /// Where the group begins: `start-offset`, else the earliest for a named group, the latest for an anonymous one.
-    pub(crate) fn beginning(&self, group: Option<&str>) -> StartOffset {
-        self.start_offset.unwrap_or(match group {
-            Some(_) => StartOffset::Earliest,
-            None => StartOffset::Latest,
-        })
     }
 }
 
@@ -294,15 +296,6 @@ mod tests {
         let error = ConsumerOptions::read(&consumer(None, json!({"enable-dlq": true}))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration);
         assert!(error.message().contains("sink-in-0"), "{error}");
-    }
-
-    #[test]
-    fn a_named_group_begins_with_the_earliest_message_and_an_anonymous_one_with_the_latest() {
-        let read = ConsumerOptions::read(&consumer(Some("g"), json!({}))).unwrap();
-        assert_eq!(read.beginning(Some("g")), StartOffset::Earliest);
-        assert_eq!(read.beginning(None), StartOffset::Latest);
-        let read = ConsumerOptions::read(&consumer(None, json!({"start-offset": "earliest"}))).unwrap();
-        assert_eq!(read.beginning(None), StartOffset::Earliest);
     }
 
     #[test]

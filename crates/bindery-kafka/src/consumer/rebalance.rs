@@ -109,13 +109,13 @@ impl ConsumeContext {
                 paused.add_partition(&self.shared.topic, place.partition);
             }
         }
-        if paused.count() > 0 {
-            if let Err(error) = consumer.resume(&paused) {
-                tracing::warn!(
-                    topic = &*self.shared.topic,
-                    "could not resume partitions: {error}"
-                );
-            }
+        if paused.count() > 0
+            && let Err(error) = consumer.resume(&paused)
+        {
+            tracing::warn!(
+                topic = &*self.shared.topic,
+                "could not resume partitions: {error}"
+            );
         }
     }
 

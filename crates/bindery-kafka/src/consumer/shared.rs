@@ -132,10 +132,10 @@ impl Shared {
     }
 
     pub(crate) fn want_pause(&self, source: u32, wanted: bool) {
-        if let Some(place) = self.place(source) {
-            if place.pause_wanted.swap(wanted, Ordering::AcqRel) != wanted {
-                self.wake();
-            }
+        if let Some(place) = self.place(source)
+            && place.pause_wanted.swap(wanted, Ordering::AcqRel) != wanted
+        {
+            self.wake();
         }
     }
 
@@ -189,8 +189,8 @@ impl Shared {
     /// The current source of a partition.
     pub(crate) fn source(&self, partition: i32) -> Option<Arc<Source>> {
         let place = self.place(u32::try_from(partition).ok()?)?;
-        let source = place.lock().source.clone();
-        source
+
+        place.lock().source.clone()
     }
 
     /// Begins an assignment of `partition`.

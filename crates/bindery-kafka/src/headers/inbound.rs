@@ -73,10 +73,10 @@ fn typed(class: &str, text: &str) -> Option<HeaderValue> {
 
 /// A text that some senders write as JSON, without its quotes.
 fn unquoted(text: &str) -> String {
-    if text.starts_with('"') {
-        if let Ok(inner) = serde_json::from_str::<String>(text) {
-            return inner;
-        }
+    if text.starts_with('"')
+        && let Ok(inner) = serde_json::from_str::<String>(text)
+    {
+        return inner;
     }
     text.to_owned()
 }

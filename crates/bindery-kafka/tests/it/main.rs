@@ -1,5 +1,6 @@
 //! The Kafka binder against a real broker, whose address is in `KAFKA_BROKERS`.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests may end with a panic")]
 
+mod conformance;
 mod round_trip;
 mod support;

@@ -19,6 +19,9 @@ pub struct Fixture {
     pub binder: BinderSpec,
     /// How long anything may take before a case fails.
     pub deadline: Duration,
+    /// Whether the broker assigns partitions to the members of a group, and moves them as members come and go; else
+    /// each instance has the partition of its index.
+    pub assigns_partitions: bool,
     /// How dead letters are published and read, where the binder publishes copies.
     pub dead_letter: Option<DeadLetterFixture>,
     /// The consumer's options under which the broker dead-letters what is rejected.

@@ -9,6 +9,8 @@ use crate::Fixture;
 pub enum Need {
     /// [`Capabilities::partitions`].
     Partitions,
+    /// [`Capabilities::partitions`] that the broker assigns to the members of a group.
+    AssignedPartitions,
     /// [`Capabilities::tombstones`].
     Tombstones,
     /// [`Capabilities::redelivers_released`].
@@ -32,6 +34,7 @@ impl Need {
     pub fn is_met(self, capabilities: Capabilities, fixture: &Fixture) -> bool {
         match self {
             Self::Partitions => capabilities.partitions,
+            Self::AssignedPartitions => capabilities.partitions && fixture.assigns_partitions,
             Self::Tombstones => capabilities.tombstones,
             Self::RedeliversReleased => capabilities.redelivers_released,
             Self::ReportsUnroutable => capabilities.reports_unroutable,
@@ -50,6 +53,9 @@ impl Need {
     pub fn missing(self) -> &'static str {
         match self {
             Self::Partitions => "the binder has no partitions",
+            Self::AssignedPartitions => {
+                "the broker assigns no partitions: each instance has the one of its index"
+            }
             Self::Tombstones => "the binder has no tombstones",
             Self::RedeliversReleased => {
                 "the binder redelivers a released message only when its source is assigned anew"

@@ -29,7 +29,7 @@ macro_rules! for_each_case {
                 messages_of_one_source_arrive_in_order [];
                 redelivered_messages_come_in_order_and_before_new_ones [];
                 messages_of_one_key_arrive_in_order [];
-                every_partition_is_in_order [Partitions];
+                every_partition_is_in_order [AssignedPartitions];
                 several_publishers_each_keep_their_order [];
             }
             groups {
@@ -45,10 +45,10 @@ macro_rules! for_each_case {
             partitions {
                 a_record_goes_to_the_partition_it_names [];
                 instances_have_disjoint_partitions [];
-                a_key_stays_in_its_partition [Partitions];
+                a_key_stays_in_its_partition [AssignedPartitions];
                 a_producer_knows_how_many_partitions_there_are [Partitions];
-                a_source_that_moves_is_revoked_and_drained [Partitions];
-                the_partitions_of_a_member_that_leaves_go_to_another [Partitions];
+                a_source_that_moves_is_revoked_and_drained [AssignedPartitions];
+                the_partitions_of_a_member_that_leaves_go_to_another [AssignedPartitions];
             }
             headers {
                 values_keep_their_types [];
@@ -87,7 +87,7 @@ macro_rules! for_each_case {
                 a_paused_source_hands_over_only_what_was_on_its_way [];
                 a_resumed_source_loses_nothing [];
                 a_consumer_that_takes_nothing_stops_nobody_else [];
-                pausing_one_source_leaves_the_others_running [Partitions];
+                pausing_one_source_leaves_the_others_running [AssignedPartitions];
                 pausing_and_resuming_twice_does_nothing_more [];
             }
             confirms {
@@ -95,14 +95,14 @@ macro_rules! for_each_case {
                 a_full_window_gives_the_record_back_and_keeps_the_order [];
                 closing_a_producer_confirms_what_was_sent [];
                 a_closed_producer_fails_what_is_sent [];
-                a_confirm_says_where_the_record_is [Partitions];
+                a_confirm_says_where_the_record_is [AssignedPartitions];
                 a_partition_that_does_not_exist_fails [Partitions];
                 an_unroutable_record_fails [ReportsUnroutable];
             }
             provisioning {
                 binding_again_changes_nothing [];
                 inputs_and_outputs_can_be_bound_in_any_order [];
-                too_few_partitions_are_an_error_that_names_both_numbers [Partitions];
+                too_few_partitions_are_an_error_that_names_both_numbers [AssignedPartitions];
                 a_destination_without_a_name_is_an_error [];
             }
         }

@@ -144,9 +144,9 @@ pub async fn a_confirm_says_where_the_record_is(suite: &Suite) {
 
 pub async fn a_partition_that_does_not_exist_fails(suite: &Suite) {
     let destination = suite.destination("orders");
-    let publisher = suite
-        .publisher_of(&suite.partitioned_output(&destination, 2))
-        .await;
+    let mut output = suite.partitioned_output(&destination, 2);
+    output.required_groups = vec!["g".into()];
+    let publisher = suite.publisher_of(&output).await;
     let results = publisher
         .send([record_to(0, "a"), record_to(7, "b"), record_to(1, "c")])
         .await;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use bindery_core::Status;
-use futures_util::StreamExt;
 
 use super::numbered;
 use crate::Suite;
@@ -121,8 +120,6 @@ pub async fn what_is_bound_is_healthy(suite: &Suite) {
         assert!(lag <= 1, "a lag of {lag} messages after all were accepted");
     }
     member.close().await;
-    assert_ne!(member.consumer.control.health().status, Status::Up);
-    assert!(member.consumer.deliveries.next().await.is_none());
 }
 
 pub async fn a_bind_without_a_broker_fails_as_temporary(suite: &Suite) {

@@ -22,6 +22,7 @@ fn fixture() -> Fixture {
             connection: Options::default(),
         },
         deadline: DEADLINE,
+        assigns_partitions: true,
         dead_letter: Some(DeadLetterFixture {
             options: options([("enable-dlq", true.into())]),
             input: dead_letter_input,

@@ -8,4 +8,5 @@
 )]
 
 mod basics;
+mod conformance;
 mod support;

@@ -30,6 +30,7 @@ mod operations;
 mod producer;
 mod property;
 mod spec;
+mod time;
 
 pub use binder::{Binder, BinderFactory};
 pub use capabilities::Capabilities;
@@ -48,3 +49,4 @@ pub use operations::{BinderHealth, BindingInfo, Operations, StateChange};
 pub use producer::{Confirm, ConfirmSink, Full, Position, Producer};
 pub use property::{PropertyCatalog, PropertyDef, PropertyType, Support};
 pub use spec::{BinderSpec, ConsumerSpec, Options, ProducerSpec};
+pub use time::iso_8601;

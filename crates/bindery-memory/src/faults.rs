@@ -225,7 +225,7 @@ pub(crate) fn refused_publication(destination: &str) -> Error {
 }
 
 pub(crate) fn lost_answer() -> Error {
-    Error::temporary(ErrorKind::Publish, "the memory broker's answer was lost")
+    Error::temporary(ErrorKind::Unavailable, "the memory broker's answer was lost")
 }
 
 impl fmt::Debug for Faults {

@@ -26,6 +26,7 @@
 //! assert_eq!(registered[0].outputs[0].as_str(), "reserve_stock-out-0");
 //! ```
 
+mod environment;
 mod macros;
 mod run_main;
 
@@ -34,4 +35,22 @@ pub mod __private;
 pub mod prelude;
 
 pub use bindery_core::*;
+pub use bindery_runtime::config;
+pub use bindery_runtime::{
+    BindingHandle, BindingState, Bindings, Environment, Running, StreamBridge, Totals, terminated,
+};
+pub use environment::Batteries;
 pub use macros::{main, stream_listener, stream_supplier};
+
+#[cfg(feature = "kafka")]
+pub use bindery_kafka as kafka;
+#[cfg(feature = "memory")]
+pub use bindery_memory as memory;
+#[cfg(feature = "rabbit")]
+pub use bindery_rabbit as rabbit;
+
+/// A message-driven service, with the binders of the cargo features. See [`bindery_runtime::Application`].
+pub type Application = bindery_runtime::Application<Batteries>;
+
+/// What `main` and most of a service's functions return.
+pub type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

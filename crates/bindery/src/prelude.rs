@@ -1,6 +1,6 @@
 //! What a service imports: `use bindery::prelude::*;`.
 
 pub use crate::{
-    Acknowledgment, Attempt, Batch, HandlerError, Header, HeaderValue, Headers, Key, Message, State,
-    TypedHeader, listeners, stream_listener, stream_supplier,
+    Acknowledgment, Application, Attempt, Batch, HandlerError, Header, HeaderValue, Headers, Key, Message,
+    State, StreamBridge, TypedHeader, listeners, stream_listener, stream_supplier,
 };

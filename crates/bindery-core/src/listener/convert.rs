@@ -91,7 +91,13 @@ impl<T: Serialize + Send + 'static> Element for Message<T> {
         let mut output = match own_codec(&self.headers, context) {
             Some((content_type, codec)) => {
                 let payload = codec.encode(&self.payload).map_err(HandlerError::permanent)?;
-                Output { index, payload, content_type, headers: None, key: None }
+                Output {
+                    index,
+                    payload,
+                    content_type,
+                    headers: None,
+                    key: None,
+                }
             }
             None => encode(&self.payload, index, context)?,
         };

@@ -51,6 +51,12 @@ impl<T> State<T> {
     }
 }
 
+impl<T> From<Arc<T>> for State<T> {
+    fn from(value: Arc<T>) -> Self {
+        Self(value)
+    }
+}
+
 impl<T> Clone for State<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bindery::memory::MemoryBroker;
 use bindery::prelude::*;
-use bindery::{BindingState, Status};
+use bindery::{BindingState, RawMessage, Status};
 
 use crate::fixture::{DEADLINE, Order, application, eventually, order, record, started, text};
 
@@ -25,6 +25,10 @@ impl Calls {
             .map(|(_, attempt)| *attempt)
             .collect()
     }
+}
+
+fn attempts(dead_letter: &RawMessage) -> Option<i64> {
+    dead_letter.headers.get("x-bindery-attempts")?.as_i64()
 }
 
 #[stream_listener]
@@ -64,11 +68,8 @@ async fn a_failing_message_is_delivered_max_attempts_times_then_dead_lettered_wi
     let header = |name: &str| dead[0].headers.text(name).unwrap_or_default().to_owned();
     assert_eq!(text(&dead[0]), r#"{"id":0}"#);
     assert_eq!(
-        (
-            header("x-bindery-reason").as_str(),
-            header("x-bindery-attempts").as_str()
-        ),
-        ("exhausted", "3")
+        (header("x-bindery-reason").as_str(), attempts(&dead[0])),
+        ("exhausted", Some(3))
     );
     assert!(header("x-exception-message").contains("the warehouse is closed"));
     assert_eq!(header("x-bindery-group"), "inventory");
@@ -132,7 +133,7 @@ async fn an_undecodable_payload_is_dead_lettered_without_a_retry() {
         .await
         .unwrap();
     assert_eq!(dead[0].headers.text("x-bindery-reason"), Some("undecodable"));
-    assert_eq!(dead[0].headers.text("x-bindery-attempts"), Some("1"));
+    assert_eq!(attempts(&dead[0]), Some(1));
     broker.await_messages("reservations", 1, DEADLINE).await.unwrap();
     running.shutdown().await.unwrap();
 }
@@ -233,7 +234,7 @@ async fn the_deadline_of_all_attempts_ends_them() {
         .await
         .unwrap();
     assert_eq!(dead[0].headers.text("x-bindery-reason"), Some("deadline"));
-    assert_eq!(dead[0].headers.text("x-bindery-attempts"), Some("11"));
+    assert_eq!(attempts(&dead[0]), Some(11));
     assert!(begun.elapsed() >= Duration::from_secs(10));
     running.shutdown().await.unwrap();
 }

@@ -45,7 +45,7 @@ async fn an_input_is_settled_when_its_outputs_are_confirmed_and_the_lane_goes_on
 async fn an_output_whose_broker_was_away_is_published_again() {
     let broker = MemoryBroker::new();
     let running = started(application(&broker, YAML, listeners![pass])).await;
-    broker.faults().refuse_publications("out", 3);
+    broker.faults().lose_confirms("out", 7);
     for id in 0..10 {
         broker.publish_record("in", order(id)).unwrap();
     }

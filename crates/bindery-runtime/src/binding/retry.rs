@@ -1,0 +1,80 @@
+//! Late binding: a bind that fails is tried again, quickly while the broker is away, slowly when it says no.
+
+use std::time::Duration;
+
+use bindery_core::{BindingName, Error, ErrorKind, Health};
+use rand::Rng;
+
+use super::{BindingState, BindingStatus};
+
+/// The first and the longest pause while a broker can't be reached.
+const AWAY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+
+/// The back-off of one binding, with one log line for each change of what is wrong.
+#[derive(Debug)]
+pub(crate) struct BindRetry {
+    next: Duration,
+    /// The pause when the broker answered and refused: trying soon can't help. `None` is for ever.
+    refused: Option<Duration>,
+    attempt: u32,
+    last: Option<String>,
+}
+
+impl BindRetry {
+    pub(crate) fn new(refused: Option<Duration>) -> Self {
+        Self {
+            next: AWAY.0,
+            refused,
+            attempt: 0,
+            last: None,
+        }
+    }
+
+    /// Notes a failed bind in health and log, and waits until it is time to try again. Jitter keeps instances apart.
+    pub(crate) async fn failed(&mut self, binding: &BindingName, status: &BindingStatus, error: &Error) {
+        self.attempt += 1;
+        let away = error.is_temporary() && error.kind() != ErrorKind::Unauthorized;
+        let pause = if away {
+            let ceiling = self.next;
+            self.next = (self.next * 2).min(AWAY.1);
+            let millis = ceiling.as_millis() as u64;
+            Some(Duration::from_millis(
+                rand::rng().random_range(millis / 2..=millis),
+            ))
+        } else {
+            self.refused
+        };
+        let report = error.report();
+        let state = if away {
+            BindingState::Starting
+        } else {
+            BindingState::Failed
+        };
+        let next = pause
+            .map(|pause| format!(", next in {pause:.1?}"))
+            .unwrap_or_default();
+        let reason = format!("{report}, attempt {}{next}", self.attempt);
+        status.set(state, Health::down(reason));
+        if self.last.as_ref() != Some(&report) {
+            if away {
+                tracing::warn!(binding.name = %binding, error = %report, "the binding waits for its broker");
+            } else {
+                tracing::error!(binding.name = %binding, error = %report, "the binding can't be bound as configured");
+            }
+            self.last = Some(report);
+        }
+        match pause {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Notes that the bind worked.
+    pub(crate) fn succeeded(&mut self, binding: &BindingName) {
+        if self.last.take().is_some() {
+            tracing::info!(binding.name = %binding, attempts = self.attempt, "the binding is bound");
+        }
+        self.attempt = 0;
+        self.next = AWAY.0;
+    }
+}

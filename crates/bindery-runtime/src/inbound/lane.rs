@@ -1,0 +1,405 @@
+//! A lane: messages that are processed one after the other, in order, while others go on beside it.
+//!
+//! A message's way through its lane, and the one place that tells the order of the steps:
+//!
+//! 1. *call*: arguments are decoded and the handler runs, bounded by `handler-timeout`; a panic is a failure;
+//! 2. *publish*: outputs are handed to their producers, and the lane goes on with the next message;
+//! 3. *settle*: when every output is confirmed, in [`settle`];
+//! 4. after a failure, *decide*: wait and call again, or
+//! 5. *dead letter*: confirmed before the original is settled; without one, `on-exhausted` says what happens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bindery_core::{
+    Call, ErrorKind, FailureReason, HandlerError, Invocation, OutboundRecord, Outcome, Outputs, Settlement,
+    Source,
+};
+use tokio::sync::Semaphore;
+
+use super::Shared;
+use super::failure::{Decision, Progress, decide, describe};
+use super::load::SourceLoad;
+use super::outstanding::{Outstanding, Pending};
+use super::queue::Queue;
+use super::settle::settle;
+use super::window::ManualAcknowledgment;
+use super::work::Work;
+use super::{call, give_up};
+
+/// Runs one lane until its queue ends.
+pub(crate) struct Lane {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) source: Arc<Source>,
+    pub(crate) load: Arc<SourceLoad>,
+    outstanding: Outstanding,
+    /// Singles of a batch of which one message is poisoned; they go before anything new.
+    singles: std::collections::VecDeque<Work>,
+    call: Call,
+    /// Bounds how many lanes of a keyed source run their handler at once.
+    permits: Option<Arc<Semaphore>>,
+}
+
+/// Why a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Waited {
+    /// The time passed.
+    Elapsed,
+    /// The source was taken away or the binding stops: what isn't done goes back.
+    Ending,
+}
+
+impl Lane {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        source: Arc<Source>,
+        load: Arc<SourceLoad>,
+        permits: Option<Arc<Semaphore>>,
+    ) -> Self {
+        let call = Call::new(std::future::pending());
+        Self {
+            shared,
+            source,
+            load,
+            outstanding: Outstanding::new(),
+            singles: Default::default(),
+            call,
+            permits,
+        }
+    }
+
+    /// Processes everything that comes through `queue`, in order.
+    pub(crate) async fn run(mut self, mut queue: Queue) {
+        loop {
+            self.outstanding.absorb(&self.shared, &self.load);
+            if let Some(failed) = self.outstanding.next_failed() {
+                self.recover(failed).await;
+                continue;
+            }
+            let has_room = self.outstanding.len() < self.shared.settings.window;
+            if has_room && let Some(work) = self.next_work(&mut queue) {
+                self.process(work, Progress::default()).await;
+                continue;
+            }
+            match (has_room && !queue.is_closed(), self.outstanding.len() > 0) {
+                (true, true) => tokio::select! {
+                    () = queue.arrived() => {}
+                    () = self.outstanding.arrived() => {}
+                },
+                (_, true) => self.outstanding.arrived().await,
+                (_, false) if queue.end_if_idle() => return,
+                (_, false) => queue.arrived().await,
+            }
+        }
+    }
+
+    fn next_work(&mut self, queue: &mut Queue) -> Option<Work> {
+        self.singles
+            .pop_front()
+            .or_else(|| queue.take(self.shared.settings.batch))
+    }
+
+    /// Whether work that isn't done goes back to the broker.
+    fn is_ending(&self) -> bool {
+        self.source.revoked.is_cancelled() || self.shared.draining.is_cancelled()
+    }
+
+    /// Takes one piece of work to its settlement, or to the point where only confirmations are missing.
+    async fn process(&mut self, mut work: Work, mut progress: Progress) {
+        loop {
+            if self.is_ending() {
+                return settle(&self.shared, &self.load, work, Settlement::Release);
+            }
+            progress.attempts += 1;
+            let error = match self.attempt(work, progress).await {
+                Ok(()) => return,
+                Err((unsettled, error)) => {
+                    work = unsettled;
+                    error
+                }
+            };
+            match self.next_step(work, &error, &mut progress).await {
+                Some(again) => work = again,
+                None => return,
+            }
+        }
+    }
+
+    /// One attempt: the handler, then its outputs.
+    async fn attempt(&mut self, work: Work, progress: Progress) -> Result<(), (Work, HandlerError)> {
+        let manual = self.shared.settings.manual;
+        if !manual {
+            return match self.call(&work, progress.attempts, None).await {
+                Outcome::Done(outputs) if outputs.is_empty() => {
+                    settle(&self.shared, &self.load, work, Settlement::Accept);
+                    Ok(())
+                }
+                Outcome::Done(outputs) => self.publish(work, outputs, progress).await,
+                Outcome::Failed(error) => Err((work, error)),
+            };
+        }
+        let input = work.input.clone();
+        let token = self.outstanding.insert(pending(work, progress, 2));
+        let outcome = self.call_input(input, progress.attempts, Some(token)).await;
+        let outputs = match outcome {
+            Outcome::Done(outputs) => outputs,
+            Outcome::Failed(error) => {
+                let Some(pending) = self.outstanding.remove(token) else {
+                    return Ok(());
+                };
+                return Err((pending.work, error));
+            }
+        };
+        if let Err(error) = self.prepare_outputs(token, outputs) {
+            let Some(pending) = self.outstanding.remove(token) else {
+                return Ok(());
+            };
+            return Err((pending.work, error));
+        }
+        self.send_prepared(token).await;
+        Ok(())
+    }
+
+    /// Runs the handler; confirmations of earlier messages are taken in meanwhile.
+    async fn call(&mut self, work: &Work, attempt: u32, token: Option<u64>) -> Outcome {
+        self.call_input(work.input.clone(), attempt, token).await
+    }
+
+    async fn call_input(&mut self, input: bindery_core::Input, attempt: u32, token: Option<u64>) -> Outcome {
+        let Self {
+            shared,
+            outstanding,
+            call,
+            load,
+            permits,
+            ..
+        } = self;
+        let _permit = match permits {
+            Some(permits) => permits.acquire().await.ok(),
+            None => None,
+        };
+        let acknowledgment = token.map(|token| {
+            let sink = ManualAcknowledgment {
+                window: outstanding.window.clone(),
+                token,
+            };
+            Arc::new(sink) as Arc<dyn bindery_core::AcknowledgmentSink>
+        });
+        let invocation = Invocation {
+            input,
+            attempt,
+            acknowledgment,
+            context: shared.context.clone(),
+        };
+        let started = shared.metrics.started();
+        let running = call::run(
+            &*shared.listener,
+            invocation,
+            call,
+            shared.settings.handler_timeout,
+        );
+        let mut running = std::pin::pin!(running);
+        let outcome = loop {
+            if outstanding.len() == 0 {
+                break running.await;
+            }
+            tokio::select! {
+                biased;
+                outcome = &mut running => break outcome,
+                () = outstanding.arrived() => outstanding.absorb(shared, load),
+            }
+        };
+        shared.metrics.finished(started, &outcome);
+        outcome
+    }
+
+    /// Publishes the outputs of a message whose handler is done.
+    async fn publish(
+        &mut self,
+        work: Work,
+        outputs: Outputs,
+        progress: Progress,
+    ) -> Result<(), (Work, HandlerError)> {
+        let token = self.outstanding.insert(pending(work, progress, 1));
+        if let Err(error) = self.prepare_outputs(token, outputs) {
+            let Some(pending) = self.outstanding.remove(token) else {
+                return Ok(());
+            };
+            return Err((pending.work, error));
+        }
+        self.send_prepared(token).await;
+        Ok(())
+    }
+
+    /// Makes records of the outputs, all before the first is sent: one that can't be made fails the message whole.
+    fn prepare_outputs(&mut self, token: u64, outputs: Outputs) -> Result<(), HandlerError> {
+        let shared = self.shared.clone();
+        let Some(pending) = self.outstanding.get_mut(token) else {
+            return Ok(());
+        };
+        let records: Result<Vec<_>, HandlerError> = outputs
+            .into_iter()
+            .map(|output| {
+                let index = output.index;
+                let binding = shared.outputs.get(index).ok_or_else(|| missing_output(index))?;
+                let record = binding.record(output, pending.work.messages().first())?;
+                Ok((index, record))
+            })
+            .collect();
+        pending.records = records?;
+        pending.remaining += pending.records.len() as u32;
+        Ok(())
+    }
+
+    /// Sends the records of an outstanding message, waiting for room where there is none, and lets go of the lane's
+    /// own hold on it.
+    async fn send_prepared(&mut self, token: u64) {
+        let records = match self.outstanding.get_mut(token) {
+            Some(pending) => pending.records.clone(),
+            None => return,
+        };
+        let mut unsent = records.len() as u32;
+        for (index, record) in records {
+            if !self.send(token, index, record).await {
+                break;
+            }
+            unsent -= 1;
+        }
+        if let Some(pending) = self.outstanding.get_mut(token) {
+            pending.abandoned = unsent > 0;
+            // One answer always remains: the lane's own, which settles the message if nothing else is missing.
+            pending.remaining -= unsent;
+        }
+        self.outstanding.complete(token, &self.shared, &self.load);
+    }
+
+    /// Sends one record. `false` when the lane ends before there is room for it.
+    async fn send(&self, token: u64, index: usize, record: OutboundRecord) -> bool {
+        let Some(output) = self.shared.outputs.get(index) else {
+            return false;
+        };
+        let confirm = bindery_core::Confirm::new(self.outstanding.window.clone(), token);
+        let mut offer = match output.offer(record, confirm) {
+            Ok(()) => return true,
+            Err(full) => full,
+        };
+        loop {
+            tokio::select! {
+                () = output.ready() => {}
+                () = self.ending() => {
+                    offer.confirm.dissolve();
+                    return false;
+                }
+            }
+            match output.offer(offer.record, offer.confirm) {
+                Ok(()) => return true,
+                Err(full) => offer = full,
+            }
+        }
+    }
+
+    /// A message failed after its handler was done: a confirmation was refused, or its acknowledgment was.
+    async fn recover(&mut self, failed: Pending) {
+        let mut failed = failed;
+        if failed.is_publishable_again() {
+            return self.publish_again(failed).await;
+        }
+        let error = match failed.error.take() {
+            Some(error) if error.is_temporary() => HandlerError::retryable(error),
+            Some(error) => HandlerError::permanent(error),
+            None => HandlerError::retryable("the message failed for an unknown reason"),
+        };
+        if let Some(again) = self.next_step(failed.work, &error, &mut failed.progress).await {
+            self.process(again, failed.progress).await;
+        }
+    }
+
+    /// The broker of an output was away: the same records are published again, however long that takes.
+    async fn publish_again(&mut self, mut failed: Pending) {
+        if let Some(error) = failed.error.take() {
+            tracing::debug!(binding.name = %self.shared.binding, error = %error.report(), "outputs are published again");
+        }
+        let delay = self.shared.settings.republish_delay;
+        if self.wait(Some(delay)).await == Waited::Ending {
+            return settle(&self.shared, &self.load, failed.work, Settlement::Release);
+        }
+        failed.remaining = failed.records.len() as u32 + 1;
+        let token = self.outstanding.insert(failed);
+        self.send_prepared(token).await;
+    }
+
+    /// What follows a failed attempt. Gives the work back when it shall be tried again.
+    async fn next_step(&mut self, work: Work, error: &HandlerError, progress: &mut Progress) -> Option<Work> {
+        let decision = decide(error, progress, &self.shared);
+        self.shared.metrics.failed(error.class(), decision);
+        let reason = match decision {
+            Decision::Retry(delay) => {
+                tracing::debug!(binding.name = %self.shared.binding, attempt = progress.attempts, delay_ms = delay.as_millis() as u64, %error, "the handler failed; the message is tried again");
+                if self.wait(Some(delay)).await == Waited::Ending {
+                    settle(&self.shared, &self.load, work, Settlement::Release);
+                    return None;
+                }
+                return Some(work);
+            }
+            Decision::Discard => {
+                tracing::warn!(binding.name = %self.shared.binding, %error, "the handler discarded a message");
+                settle(&self.shared, &self.load, work, Settlement::Accept);
+                return None;
+            }
+            Decision::GiveUp(reason) => reason,
+        };
+        let isolates = matches!(reason, FailureReason::Permanent | FailureReason::Undecodable);
+        if isolates && work.len() > 1 {
+            self.singles.extend(work.split());
+            return None;
+        }
+        let failure = describe(error, reason, *progress, &self.shared);
+        give_up::give_up(self, work, failure).await;
+        None
+    }
+
+    /// Waits for `delay`, or for ever, while confirmations of earlier messages are taken in.
+    pub(crate) async fn wait(&mut self, delay: Option<Duration>) -> Waited {
+        let mut elapsed = std::pin::pin!(async {
+            match delay {
+                Some(delay) => tokio::time::sleep(delay).await,
+                None => std::future::pending().await,
+            }
+        });
+        loop {
+            if self.is_ending() {
+                return Waited::Ending;
+            }
+            tokio::select! {
+                () = &mut elapsed => return Waited::Elapsed,
+                () = self.ending() => return Waited::Ending,
+                () = self.outstanding.arrived() => self.outstanding.absorb(&self.shared, &self.load),
+            }
+        }
+    }
+
+    async fn ending(&self) {
+        tokio::select! {
+            () = self.source.revoked.cancelled() => {}
+            () = self.shared.draining.cancelled() => {}
+        }
+    }
+}
+
+fn pending(work: Work, progress: Progress, remaining: u32) -> Pending {
+    Pending {
+        work,
+        progress,
+        remaining,
+        records: Vec::new(),
+        error: None,
+        abandoned: false,
+    }
+}
+
+fn missing_output(index: usize) -> HandlerError {
+    HandlerError::permanent(bindery_core::Error::new(
+        ErrorKind::Configuration,
+        format!("output number {index} of the listener isn't bound"),
+    ))
+}

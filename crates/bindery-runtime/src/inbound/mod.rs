@@ -1,0 +1,61 @@
+//! Inbound: batches of deliveries are spread over ordered lanes, processed there and settled.
+
+mod call;
+mod dispatch;
+mod failure;
+mod give_up;
+mod lane;
+mod load;
+mod outstanding;
+mod queue;
+mod settle;
+mod window;
+mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bindery_core::{BindingName, DeadLetterRoute, Listener, ListenerContext, Settler};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use call::run as call_listener;
+pub(crate) use dispatch::{Lanes, Spread};
+pub(crate) use failure::Decision;
+pub(crate) use load::Limits;
+
+use crate::binding::BindingStatus;
+use crate::config::{OnExhausted, RetryPolicy};
+use crate::metrics::InputMetrics;
+use crate::outbound::OutputBinding;
+
+/// What all lanes of one bound input share.
+pub(crate) struct Shared {
+    pub(crate) binding: BindingName,
+    pub(crate) group: Arc<str>,
+    pub(crate) listener: Arc<dyn Listener>,
+    pub(crate) context: Arc<ListenerContext>,
+    pub(crate) outputs: Vec<Arc<OutputBinding>>,
+    pub(crate) settler: Arc<dyn Settler>,
+    pub(crate) dead_letter: DeadLetterRoute,
+    pub(crate) settings: Settings,
+    pub(crate) metrics: InputMetrics,
+    pub(crate) status: Arc<BindingStatus>,
+    /// Cancelled when the binding stops: what isn't started goes back to the broker.
+    pub(crate) draining: CancellationToken,
+}
+
+/// How messages of an input are processed.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) retry: RetryPolicy,
+    pub(crate) handler_timeout: Option<Duration>,
+    pub(crate) on_exhausted: OnExhausted,
+    /// How many messages one call takes at most, in batch mode.
+    pub(crate) batch: Option<usize>,
+    /// Whether the handler acknowledges by hand.
+    pub(crate) manual: bool,
+    /// How many messages of a lane may wait for confirmations.
+    pub(crate) window: usize,
+    /// The pause before records are published again to a broker that was away.
+    pub(crate) republish_delay: Duration,
+}

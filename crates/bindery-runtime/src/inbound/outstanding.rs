@@ -1,0 +1,140 @@
+//! Messages of a lane whose handler is done and whose outputs or acknowledgment are not confirmed yet.
+
+use std::sync::Arc;
+
+use bindery_core::{Error, ErrorKind, OutboundRecord, Settlement};
+use slab::Slab;
+
+use super::Shared;
+use super::failure::Progress;
+use super::load::SourceLoad;
+use super::settle::settle;
+use super::window::{Answer, Window};
+use super::work::Work;
+
+/// One message between its handler and its settlement.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) work: Work,
+    pub(crate) progress: Progress,
+    /// Answers that are still to come.
+    pub(crate) remaining: u32,
+    /// What was published, with the number of its output: kept to publish it again.
+    pub(crate) records: Vec<(usize, OutboundRecord)>,
+    pub(crate) error: Option<Error>,
+    /// Set when the source was taken away while publishing: it goes back, whatever the answers are.
+    pub(crate) abandoned: bool,
+}
+
+impl Pending {
+    /// Whether publishing the same records again is the remedy, and not another call of the handler: the broker was
+    /// away, which says nothing about the message.
+    pub(crate) fn is_publishable_again(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| {
+            error.is_temporary()
+                && matches!(
+                    error.kind(),
+                    ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Closed
+                )
+        })
+    }
+}
+
+/// The outstanding messages of one lane.
+pub(crate) struct Outstanding {
+    pub(crate) window: Arc<Window>,
+    slots: Slab<(u32, Pending)>,
+    /// Makes tokens unique: an answer that comes late must not be taken for one to the slot's next message.
+    counter: u32,
+    answers: Vec<Answer>,
+    /// Messages all of whose answers came, one of them bad: to be processed before anything new.
+    failed: Vec<Pending>,
+}
+
+impl Outstanding {
+    pub(crate) fn new() -> Self {
+        Self {
+            window: Arc::default(),
+            slots: Slab::new(),
+            counter: 0,
+            answers: Vec::new(),
+            failed: Vec::new(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Adds a message; the token names it in its answers.
+    pub(crate) fn insert(&mut self, pending: Pending) -> u64 {
+        self.counter = self.counter.wrapping_add(1);
+        let slot = self.slots.insert((self.counter, pending));
+        u64::from(self.counter) << 32 | slot as u64
+    }
+
+    /// A message that is outstanding.
+    pub(crate) fn get_mut(&mut self, token: u64) -> Option<&mut Pending> {
+        let (counter, pending) = self.slots.get_mut(slot(token))?;
+        (u64::from(*counter) == token >> 32).then_some(pending)
+    }
+
+    /// Takes a message out that needs no more answers.
+    pub(crate) fn remove(&mut self, token: u64) -> Option<Pending> {
+        self.get_mut(token)?;
+        Some(self.slots.remove(slot(token)).1)
+    }
+
+    /// The oldest message that failed after its handler was done.
+    pub(crate) fn next_failed(&mut self) -> Option<Pending> {
+        (!self.failed.is_empty()).then(|| self.failed.remove(0))
+    }
+
+    /// Waits until there may be answers. Cancel safe.
+    pub(crate) async fn arrived(&self) {
+        self.window.arrived().await;
+    }
+
+    /// Takes in the answers that came, and settles the messages that are complete.
+    pub(crate) fn absorb(&mut self, shared: &Shared, load: &SourceLoad) {
+        let mut answers = std::mem::take(&mut self.answers);
+        self.window.take(&mut answers);
+        for (token, result) in answers.drain(..) {
+            self.answered(token, result, shared, load);
+        }
+        self.answers = answers;
+    }
+
+    /// The lane's own answer: everything of this message that could be sent is sent.
+    pub(crate) fn complete(&mut self, token: u64, shared: &Shared, load: &SourceLoad) {
+        self.answered(token, Ok(()), shared, load);
+    }
+
+    fn answered(&mut self, token: u64, result: Result<(), Error>, shared: &Shared, load: &SourceLoad) {
+        let Some(pending) = self.get_mut(token) else {
+            return;
+        };
+        pending.remaining -= 1;
+        if let Err(error) = result {
+            pending.error.get_or_insert(error);
+        }
+        if pending.remaining > 0 {
+            return;
+        }
+        let Some(pending) = self.remove(token) else { return };
+        if pending.abandoned {
+            settle(shared, load, pending.work, Settlement::Release);
+        } else if pending.error.is_some() {
+            self.failed.push(pending);
+        } else {
+            for (index, _) in &pending.records {
+                shared.outputs[*index].metrics.published(true);
+            }
+            settle(shared, load, pending.work, Settlement::Accept);
+        }
+    }
+}
+
+fn slot(token: u64) -> usize {
+    (token & u64::from(u32::MAX)) as usize
+}

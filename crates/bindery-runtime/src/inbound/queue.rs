@@ -1,0 +1,125 @@
+//! The queue of a lane: the batches of a source, or the messages of one key.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bindery_core::{Delivery, DeliveryBatch};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+use super::work::Work;
+
+/// The keys of a source that have a lane at present.
+pub(crate) type Keys = Arc<Mutex<HashMap<u64, UnboundedSender<Delivery>>>>;
+
+/// Where a lane's work comes from. The channels have no bound of their own: what may be in flight is bounded per
+/// source by [`SourceLoad`](super::load::SourceLoad) and by the binder's bounded channel.
+pub(crate) enum Queue {
+    /// A permanent lane: every message of a source.
+    Source {
+        batches: UnboundedReceiver<DeliveryBatch>,
+        current: std::vec::IntoIter<Delivery>,
+        closed: bool,
+    },
+    /// A lane that lives as long as its key has messages.
+    Key {
+        messages: UnboundedReceiver<Delivery>,
+        next: Option<Delivery>,
+        key: u64,
+        keys: Keys,
+    },
+}
+
+impl Queue {
+    /// The queue of a source.
+    pub(crate) fn source(batches: UnboundedReceiver<DeliveryBatch>) -> Self {
+        Self::Source {
+            batches,
+            current: Vec::new().into_iter(),
+            closed: false,
+        }
+    }
+
+    /// The queue of a key.
+    pub(crate) fn key(messages: UnboundedReceiver<Delivery>, key: u64, keys: Keys) -> Self {
+        Self::Key {
+            messages,
+            next: None,
+            key,
+            keys,
+        }
+    }
+
+    fn take_delivery(&mut self) -> Option<Delivery> {
+        match self {
+            Self::Source { batches, current, .. } => loop {
+                if let Some(delivery) = current.next() {
+                    return Some(delivery);
+                }
+                *current = batches.try_recv().ok()?.deliveries.into_iter();
+            },
+            Self::Key { messages, next, .. } => next.take().or_else(|| messages.try_recv().ok()),
+        }
+    }
+
+    /// Takes work that is there already: one message, or up to `batch` of them.
+    pub(crate) fn take(&mut self, batch: Option<usize>) -> Option<Work> {
+        let first = self.take_delivery()?;
+        let Some(limit) = batch else {
+            return Some(Work::one(first));
+        };
+        let mut deliveries = vec![first];
+        while deliveries.len() < limit
+            && let Some(delivery) = self.take_delivery()
+        {
+            deliveries.push(delivery);
+        }
+        Some(Work::batch(deliveries))
+    }
+
+    /// Waits until there is work to take, or nothing will come any more. Cancel safe.
+    pub(crate) async fn arrived(&mut self) {
+        match self {
+            Self::Source {
+                batches,
+                current,
+                closed,
+            } if current.len() == 0 => match batches.recv().await {
+                Some(batch) => *current = batch.deliveries.into_iter(),
+                None => *closed = true,
+            },
+            Self::Source { .. } => {}
+            // The other end lives in `keys` for as long as this lane does, so there is no end to be told of here.
+            Self::Key { messages, next, .. } => {
+                if next.is_none() {
+                    *next = messages.recv().await;
+                }
+            }
+        }
+    }
+
+    /// Whether nothing will come any more, so that waiting is in vain.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self, Self::Source { closed: true, .. })
+    }
+
+    /// Ends the lane unless there is work: a key's entry goes under the lock that dispatching takes, so that a
+    /// message comes either to this lane or to the next one of its key.
+    pub(crate) fn end_if_idle(&mut self) -> bool {
+        match self {
+            Self::Source { closed, .. } => *closed,
+            Self::Key {
+                messages,
+                next,
+                key,
+                keys,
+            } => {
+                let mut keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
+                let idle = next.is_none() && messages.is_empty();
+                if idle {
+                    keys.remove(key);
+                }
+                idle
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The one place where a delivery is settled.
+
+use bindery_core::Settlement;
+
+use super::Shared;
+use super::load::SourceLoad;
+use super::work::{Receipts, Work};
+
+/// Settles every message of `work` and takes it off its source's load.
+pub(crate) fn settle(shared: &Shared, load: &SourceLoad, work: Work, settlement: Settlement) {
+    let count = work.len() as u64;
+    match work.receipts {
+        Receipts::One(receipt) => shared.settler.settle(receipt, settlement),
+        Receipts::Many(receipts) => {
+            for receipt in receipts {
+                shared.settler.settle(receipt, settlement);
+            }
+        }
+    }
+    shared.metrics.settled(settlement, count);
+    load.settled(count, work.bytes);
+}

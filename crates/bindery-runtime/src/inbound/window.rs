@@ -1,0 +1,60 @@
+//! The window of a lane: publications and acknowledgments that were started and have no answer yet.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bindery_core::{AcknowledgmentSink, ConfirmSink, Error, ErrorKind, Position};
+use tokio::sync::Notify;
+
+/// One answer: which message of the lane it belongs to, and what it says.
+pub(crate) type Answer = (u64, Result<(), Error>);
+
+/// Collects the answers for one lane; any thread may bring them.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    answers: Mutex<Vec<Answer>>,
+    arrived: Notify,
+}
+
+impl Window {
+    /// Waits until there may be answers. Cancel safe.
+    pub(crate) async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Moves the answers that are there into `into`.
+    pub(crate) fn take(&self, into: &mut Vec<Answer>) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut *answers, into);
+    }
+
+    fn answer(&self, token: u64, result: Result<(), Error>) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.push((token, result));
+        if answers.len() == 1 {
+            self.arrived.notify_one();
+        }
+    }
+}
+
+impl ConfirmSink for Window {
+    fn confirmed(&self, token: u64, result: Result<Position, Error>) {
+        self.answer(token, result.map(|_| ()));
+    }
+}
+
+/// The acknowledgment of one message, answered into its lane's window.
+pub(crate) struct ManualAcknowledgment {
+    pub(crate) window: Arc<Window>,
+    pub(crate) token: u64,
+}
+
+impl AcknowledgmentSink for ManualAcknowledgment {
+    fn acknowledge(&self) {
+        self.window.answer(self.token, Ok(()));
+    }
+
+    fn reject(&self, reason: String) {
+        self.window
+            .answer(self.token, Err(Error::temporary(ErrorKind::Handler, reason)));
+    }
+}

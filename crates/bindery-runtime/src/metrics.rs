@@ -1,0 +1,209 @@
+//! Metrics: counters and a time histogram for each binding, rendered as Prometheus text.
+//!
+//! Each application has a recorder of its own, so that several can live in one process.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use bindery_core::{FailureClass, Outcome, Settlement};
+use metrics::{Counter, Gauge, Histogram, Label, counter, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use crate::inbound::Decision;
+
+/// The upper bounds of the handler time's buckets, in seconds.
+const BUCKETS: [f64; 12] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
+];
+const HANDLER_TIME: &str = "bindery_handler_seconds";
+
+/// The metrics of one application.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    recorder: Arc<PrometheusRecorder>,
+    handle: PrometheusHandle,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let name = Matcher::Full(HANDLER_TIME.to_owned());
+        let builder = PrometheusBuilder::new();
+        let builder = builder
+            .set_buckets_for_metric(name, &BUCKETS)
+            .unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        Self {
+            recorder: Arc::new(recorder),
+            handle,
+        }
+    }
+
+    /// The metrics as Prometheus text.
+    pub(crate) fn render(&self) -> String {
+        self.handle.render()
+    }
+
+    /// Moves recorded times into their buckets; without it they would pile up between two scrapes.
+    pub(crate) fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+
+    pub(crate) fn input(&self, binding: &str, destination: &str, group: &str) -> InputMetrics {
+        let labels = labels(&[
+            ("binding", binding),
+            ("destination", destination),
+            ("group", group),
+        ]);
+        metrics::with_local_recorder(&*self.recorder, || InputMetrics::registered(&labels))
+    }
+
+    pub(crate) fn output(&self, binding: &str, destination: &str) -> OutputMetrics {
+        let labels = labels(&[("binding", binding), ("destination", destination)]);
+        metrics::with_local_recorder(&*self.recorder, || OutputMetrics {
+            published: counter!("bindery_messages_published_total", labels.clone()),
+            failed: counter!("bindery_publications_failed_total", labels),
+        })
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+fn labels(pairs: &[(&'static str, &str)]) -> Vec<Label> {
+    pairs
+        .iter()
+        .map(|(key, value)| Label::new(*key, (*value).to_owned()))
+        .collect()
+}
+
+/// The metrics of one input.
+#[derive(Clone)]
+pub(crate) struct InputMetrics {
+    received: Counter,
+    retried: Counter,
+    failed: [(FailureClass, Counter); 4],
+    dead_lettered: Counter,
+    accepted: Counter,
+    released: Counter,
+    handler_seconds: Histogram,
+    in_flight_gauge: Gauge,
+    lag: Gauge,
+    in_flight: Arc<AtomicU64>,
+    totals: Arc<Totals>,
+}
+
+/// Totals that the program can read without parsing text.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) retried: AtomicU64,
+    pub(crate) dead_lettered: AtomicU64,
+}
+
+impl InputMetrics {
+    fn registered(labels: &[Label]) -> Self {
+        let labels = labels.to_vec();
+        let failed = |class: FailureClass| {
+            let mut labels = labels.clone();
+            labels.push(Label::new("class", class.as_str()));
+            (class, counter!("bindery_messages_failed_total", labels))
+        };
+        Self {
+            received: counter!("bindery_messages_received_total", labels.clone()),
+            retried: counter!("bindery_messages_retried_total", labels.clone()),
+            failed: [
+                failed(FailureClass::Retryable),
+                failed(FailureClass::Permanent),
+                failed(FailureClass::Undecodable),
+                failed(FailureClass::Discard),
+            ],
+            dead_lettered: counter!("bindery_messages_dead_lettered_total", labels.clone()),
+            accepted: counter!("bindery_messages_handled_total", labels.clone()),
+            released: counter!("bindery_messages_released_total", labels.clone()),
+            handler_seconds: histogram!(HANDLER_TIME, labels.clone()),
+            in_flight_gauge: gauge!("bindery_messages_in_flight", labels.clone()),
+            lag: gauge!("bindery_consumer_lag", labels),
+            in_flight: Arc::default(),
+            totals: Arc::default(),
+        }
+    }
+
+    pub(crate) fn received(&self, count: u64) {
+        self.received.increment(count);
+        self.in_flight.fetch_add(count, Ordering::AcqRel);
+    }
+
+    pub(crate) fn settled(&self, settlement: Settlement, count: u64) {
+        match settlement {
+            Settlement::Accept | Settlement::Reject => self.accepted.increment(count),
+            Settlement::Release => self.released.increment(count),
+        }
+        self.in_flight.fetch_sub(count, Ordering::AcqRel);
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        Instant::now()
+    }
+
+    pub(crate) fn finished(&self, started: Instant, _outcome: &Outcome) {
+        self.handler_seconds.record(started.elapsed().as_secs_f64());
+    }
+
+    pub(crate) fn failed(&self, class: FailureClass, decision: Decision) {
+        if let Some((_, counter)) = self.failed.iter().find(|(known, _)| *known == class) {
+            counter.increment(1);
+        }
+        if matches!(decision, Decision::Retry(_)) {
+            self.retried.increment(1);
+            self.totals.retried.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn dead_lettered(&self, count: u64) {
+        self.dead_lettered.increment(count);
+        self.totals.dead_lettered.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Lets the gauges show what is true now.
+    pub(crate) fn observe(&self, lag: Option<u64>) {
+        self.in_flight_gauge.set(self.in_flight() as f64);
+        if let Some(lag) = lag {
+            self.lag.set(lag as f64);
+        }
+    }
+
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// What a lost consumer had in flight comes again; it is in flight no more.
+    pub(crate) fn forget_in_flight(&self) {
+        self.in_flight.store(0, Ordering::Release);
+    }
+}
+
+/// The metrics of one output.
+#[derive(Clone)]
+pub(crate) struct OutputMetrics {
+    published: Counter,
+    failed: Counter,
+}
+
+impl OutputMetrics {
+    pub(crate) fn published(&self, confirmed: bool) {
+        if confirmed {
+            self.published.increment(1)
+        } else {
+            self.failed.increment(1)
+        }
+    }
+}

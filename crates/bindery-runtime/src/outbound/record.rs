@@ -1,0 +1,122 @@
+//! From an encoded value to a record: headers, key, routing key and partition.
+
+use std::sync::Arc;
+
+use bindery_core::{
+    CONTENT_TYPE, EncodedPayload, Error, ErrorKind, HeaderValue, Headers, MESSAGE_KEY, OutboundRecord,
+    Output, PARTITION, RawMessage, Result,
+};
+use serde_json::Value;
+
+use crate::config::OutputSpec;
+use crate::expression::{Expression, java_hash};
+
+/// Makes the record of an output.
+///
+/// Headers that the listener gave are used as they are; otherwise the input's are copied, as Spring Cloud Stream does.
+/// Expressions see the payload as it was before encoding, and the headers of the record.
+///
+/// # Errors
+/// A permanent error when an expression fails or a partition key is null: the same message would fail again.
+pub(crate) fn record(
+    spec: &OutputSpec,
+    output: Output,
+    input: Option<&RawMessage>,
+    partition_count: Option<u32>,
+) -> Result<OutboundRecord> {
+    let Output {
+        payload,
+        content_type,
+        headers,
+        key,
+        ..
+    } = output;
+    let mut headers = headers.unwrap_or_else(|| copied(input));
+    headers.insert(CONTENT_TYPE, HeaderValue::Text(content_type));
+    let mut record = OutboundRecord {
+        payload: None,
+        key,
+        headers,
+        partition: None,
+        routing_key: None,
+    };
+    if let Some(expression) = &spec.key {
+        apply_key(&mut record, expression, &payload)?;
+    }
+    if let Some(expression) = &spec.routing_key {
+        let value = evaluate(expression, "routing key", &payload, &record.headers)?;
+        record.routing_key = Some(text(&value).into());
+    }
+    if let Some(expression) = &spec.partition_key {
+        let key = evaluate(expression, "partition key", &payload, &record.headers)?;
+        let partition = partition(spec, &key, partition_count, &record.headers)?;
+        record.headers.insert(PARTITION, HeaderValue::Int(partition));
+        record.partition = Some(partition);
+    }
+    record.payload = payload.bytes;
+    Ok(record)
+}
+
+/// The input's headers, without those that belong to its own way here.
+fn copied(input: Option<&RawMessage>) -> Headers {
+    let mut headers = input.map(|message| message.headers.clone()).unwrap_or_default();
+    headers.remove(PARTITION);
+    headers.remove(MESSAGE_KEY);
+    headers
+}
+
+fn apply_key(record: &mut OutboundRecord, expression: &Expression, payload: &EncodedPayload) -> Result<()> {
+    let value = evaluate(expression, "message key", payload, &record.headers)?;
+    if value.is_null() {
+        return Ok(());
+    }
+    let key: Arc<str> = text(&value).into();
+    if expression.reads_payload() {
+        record.headers.insert(MESSAGE_KEY, HeaderValue::Text(key.clone()));
+    }
+    record.key = Some(bytes::Bytes::copy_from_slice(key.as_bytes()));
+    Ok(())
+}
+
+fn evaluate(
+    expression: &Expression,
+    what: &str,
+    payload: &EncodedPayload,
+    headers: &Headers,
+) -> Result<Value> {
+    expression
+        .evaluate(|| payload.to_json(), headers)
+        .map_err(|error| {
+            Error::new(
+                ErrorKind::Payload,
+                format!("the {what} expression `{expression}` fails: {}", error.report()),
+            )
+        })
+}
+
+fn partition(spec: &OutputSpec, key: &Value, known: Option<u32>, headers: &Headers) -> Result<i32> {
+    if key.is_null() {
+        return Err(Error::new(
+            ErrorKind::Payload,
+            "the partition key is null: the message has nothing that `partition-key-expression` asks for",
+        ));
+    }
+    let configured = spec.producer.partition_count.unwrap_or(1);
+    let count = known.map_or(configured, |known| known.max(configured)).max(1);
+    let Some(selector) = &spec.partition_selector else {
+        return Ok(java_hash::partition(key, count));
+    };
+    let selected = selector.evaluate(|| key.clone(), headers)?;
+    let number = selected.as_i64().ok_or_else(|| {
+        Error::new(
+            ErrorKind::Payload,
+            format!("the partition selector gives `{selected}`, which is no number"),
+        )
+    })?;
+    Ok(i32::try_from(number.rem_euclid(i64::from(count))).unwrap_or_default())
+}
+
+/// A value as text: strings as they are, others as JSON.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

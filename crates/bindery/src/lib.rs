@@ -52,5 +52,5 @@ pub use bindery_rabbit as rabbit;
 /// A message-driven service, with the binders of the cargo features. See [`bindery_runtime::Application`].
 pub type Application = bindery_runtime::Application<Batteries>;
 
-/// What `main` and most of a service's functions return.
-pub type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+/// What `main` returns, and everything of the framework that can fail.
+pub type Result<T = (), E = Error> = std::result::Result<T, E>;

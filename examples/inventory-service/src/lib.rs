@@ -4,11 +4,19 @@
 
 mod warehouse;
 
+use bindery::Application;
 use bindery::prelude::*;
 use shop_events::{OrderPlaced, PaymentDeclined, StockRejected, StockReserved};
 use tracing::debug;
 
 pub use warehouse::Warehouse;
+
+/// The service: its state and its listeners.
+pub fn application(warehouse: Warehouse) -> Application {
+    Application::new()
+        .state(warehouse)
+        .listeners(listeners![reserve_stock, release_declined, release_dead])
+}
 
 /// Reserves the stock for an order; says so, or says why it can't.
 #[stream_listener]
@@ -47,4 +55,42 @@ pub async fn release_dead(reserved: StockReserved, warehouse: State<Warehouse>) 
         "payment dead-lettered: stock released"
     );
     warehouse.release(reserved.order_id);
+}
+
+#[cfg(test)]
+mod tests {
+    use shop_events::{Cents, OrderLine, StockId};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_is_called_like_any_other_function() {
+        let stock = StockId {
+            part_id: 1,
+            supplier_id: 1,
+        };
+        let order = |order_id| {
+            let lines = vec![OrderLine { stock, quantity: 2 }];
+            OrderPlaced {
+                order_id,
+                customer_id: 1,
+                total: Cents(100),
+                lines,
+            }
+        };
+        let warehouse = State::new(Warehouse::new([(stock, 3)]));
+
+        let (reserved, rejected) = reserve_stock(order(1), warehouse.clone()).await;
+        assert!(reserved.is_some() && rejected.is_none());
+        let (reserved, rejected) = reserve_stock(order(2), warehouse.clone()).await;
+        assert!(reserved.is_none() && rejected.is_some());
+
+        let declined = PaymentDeclined {
+            order_id: 1,
+            amount: Cents(100),
+            credit: Cents(0),
+        };
+        release_declined(declined, warehouse.clone()).await;
+        assert_eq!(warehouse.left()[&stock], 3);
+    }
 }

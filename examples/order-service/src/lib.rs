@@ -2,13 +2,48 @@
 //!
 //! `config/order/application.yaml` says which destinations the listeners are connected to.
 
+mod api;
 mod book;
 
 use bindery::prelude::*;
-use shop_events::{PaymentDeclined, PaymentTaken, StockRejected, StockReserved};
+use bindery::{Application, StreamBridge};
+use shop_events::{OrderPlaced, PaymentDeclined, PaymentTaken, StockRejected, StockReserved};
 use tracing::debug;
 
+pub use api::router;
 pub use book::{Counts, OrderBook, Status};
+
+/// The service: its state and its listeners.
+pub fn application(book: OrderBook) -> Application {
+    Application::new()
+        .state(book)
+        .listeners(listeners![confirm, reject_unavailable, reject_unpaid, give_up])
+}
+
+/// The front door: where orders are placed.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    book: OrderBook,
+    bridge: StreamBridge,
+}
+
+impl Orders {
+    /// A front door that notes orders in `book` and publishes them through `bridge`.
+    pub fn new(book: OrderBook, bridge: StreamBridge) -> Self {
+        Self { book, bridge }
+    }
+
+    /// Places an order, and returns when the broker has it for good.
+    ///
+    /// # Errors
+    /// When the broker doesn't take it. Placing it again is safe: an order is carried out once.
+    pub async fn place(&self, order: OrderPlaced) -> bindery::Result {
+        debug!(order.id = order.order_id, "placed");
+        self.book.open(order.order_id);
+        self.bridge.send("place_order-out-0", order).await?;
+        Ok(())
+    }
+}
 
 /// A paid order is confirmed.
 #[stream_listener]

@@ -9,19 +9,17 @@ use payment_service::Ledger;
 use serde::Serialize;
 use shop_events::{Cents, OrderPlaced, StockId, grouped};
 
-/// What the audit looks at.
-#[derive(Debug)]
-pub struct Books<'a> {
-    /// The orders that were to be placed.
-    pub orders: &'a [OrderPlaced],
-    /// The stocks at the start.
-    pub stocks: &'a HashMap<StockId, i64>,
-    /// The order service's book.
-    pub book: &'a OrderBook,
-    /// The inventory service's warehouse.
-    pub warehouse: &'a Warehouse,
-    /// The payment service's ledger.
-    pub ledger: &'a Ledger,
+/// What the services keep. Clones show the same books.
+#[derive(Clone, Debug)]
+pub struct Books {
+    /// The order service's.
+    pub orders: OrderBook,
+    /// The inventory service's.
+    pub warehouse: Warehouse,
+    /// The payment service's.
+    pub ledger: Ledger,
+    /// What was in the warehouse at the start.
+    pub stocks: HashMap<StockId, i64>,
 }
 
 /// What the audit found. Displayed, it is one line for each invariant.
@@ -49,59 +47,66 @@ pub struct Audit {
     pub wrong_payments: u64,
 }
 
-/// Checks the books.
-pub fn audit(books: &Books<'_>) -> Audit {
-    let Counts {
-        confirmed,
-        rejected,
-        dead_lettered,
-        contradictions,
-        ..
-    } = books.book.counts();
-    let is_confirmed = |order: &&OrderPlaced| books.book.status(order.order_id) == Some(Status::Confirmed);
-    let confirmed_orders: Vec<_> = books.orders.iter().filter(is_confirmed).collect();
-    let orders = books.orders.len() as u64;
-    let ended = books
-        .orders
-        .iter()
-        .filter(|order| !matches!(books.book.status(order.order_id), None | Some(Status::Open)));
-    let taken = books.ledger.taken();
-    let paid_right = confirmed_orders
-        .iter()
-        .filter(|order| taken.get(&order.order_id) == Some(&order.total));
-    let paid_right = paid_right.count() as u64;
-    Audit {
-        orders,
-        confirmed,
-        rejected,
-        dead_lettered,
-        unended: orders - ended.count() as u64 + contradictions,
-        parts: parts(books.stocks.keys()),
-        wrong_parts: parts(&wrong_stocks(books, &confirmed_orders)),
-        money_taken: taken.values().copied().sum(),
-        money_due: confirmed_orders.iter().map(|order| order.total).sum(),
-        wrong_payments: (confirmed_orders.len() as u64 - paid_right) + (taken.len() as u64 - paid_right),
+impl Books {
+    /// Checks what became of these orders, which are all that were to be placed.
+    pub fn audit(&self, placed: &[OrderPlaced]) -> Audit {
+        let Counts {
+            confirmed,
+            rejected,
+            dead_lettered,
+            contradictions,
+            ..
+        } = self.orders.counts();
+        let orders = placed.len() as u64;
+        let status = |order: &OrderPlaced| self.orders.status(order.order_id).unwrap_or(Status::Open);
+        let ended = placed
+            .iter()
+            .filter(|order| status(order) != Status::Open)
+            .count() as u64;
+        let sold: Vec<_> = placed
+            .iter()
+            .filter(|order| status(order) == Status::Confirmed)
+            .collect();
+        let taken = self.ledger.taken();
+        let paid = sold
+            .iter()
+            .filter(|order| taken.get(&order.order_id) == Some(&order.total))
+            .count() as u64;
+        Audit {
+            orders,
+            confirmed,
+            rejected,
+            dead_lettered,
+            unended: orders - ended + contradictions,
+            parts: parts(self.stocks.keys()),
+            wrong_parts: parts(&self.wrong_stocks(&sold)),
+            money_taken: taken.values().copied().sum(),
+            money_due: sold.iter().map(|order| order.total).sum(),
+            wrong_payments: (sold.len() as u64 - paid) + (taken.len() as u64 - paid),
+        }
     }
-}
 
-fn wrong_stocks(books: &Books<'_>, confirmed: &[&OrderPlaced]) -> Vec<StockId> {
-    let mut sold: HashMap<StockId, i64> = HashMap::new();
-    for line in confirmed.iter().flat_map(|order| &order.lines) {
-        *sold.entry(line.stock).or_default() += line.quantity;
+    /// The stocks of which something else is left than what wasn't sold.
+    fn wrong_stocks(&self, sold_orders: &[&OrderPlaced]) -> Vec<StockId> {
+        let mut sold: HashMap<StockId, i64> = HashMap::new();
+        for line in sold_orders.iter().flat_map(|order| &order.lines) {
+            *sold.entry(line.stock).or_default() += line.quantity;
+        }
+        let left = self.warehouse.left();
+        let known: BTreeSet<_> = self
+            .stocks
+            .keys()
+            .chain(sold.keys())
+            .chain(left.keys())
+            .copied()
+            .collect();
+        let of =
+            |pieces: &HashMap<StockId, i64>, stock: &StockId| pieces.get(stock).copied().unwrap_or_default();
+        known
+            .into_iter()
+            .filter(|stock| of(&sold, stock) + of(&left, stock) != of(&self.stocks, stock))
+            .collect()
     }
-    let left = books.warehouse.left();
-    let of = |pieces: &HashMap<StockId, i64>, stock: &StockId| pieces.get(stock).copied().unwrap_or_default();
-    let known: BTreeSet<_> = books
-        .stocks
-        .keys()
-        .chain(sold.keys())
-        .chain(left.keys())
-        .copied()
-        .collect();
-    known
-        .into_iter()
-        .filter(|stock| of(&sold, stock) + of(&left, stock) != of(books.stocks, stock))
-        .collect()
 }
 
 fn parts<'a>(stocks: impl IntoIterator<Item = &'a StockId>) -> u64 {
@@ -194,16 +199,8 @@ mod tests {
         supplier_id: 2,
     };
 
-    struct Fixture {
-        orders: Vec<OrderPlaced>,
-        stocks: HashMap<StockId, i64>,
-        book: OrderBook,
-        warehouse: Warehouse,
-        ledger: Ledger,
-    }
-
     /// A shop with two orders of two pieces each; the first one is confirmed, the second one rejected.
-    fn shop() -> Fixture {
+    fn shop() -> (Books, Vec<OrderPlaced>) {
         let lines = vec![OrderLine {
             stock: STOCK,
             quantity: 2,
@@ -216,49 +213,30 @@ mod tests {
         };
         let orders = vec![order(1), order(2)];
         let stocks = HashMap::from([(STOCK, 3)]);
-        let fixture = Fixture {
-            book: OrderBook::default(),
+        let books = Books {
+            orders: OrderBook::default(),
             warehouse: Warehouse::new(stocks.clone()),
             ledger: Ledger::new([(1, Cents(100))]),
-            orders,
             stocks,
         };
-        fixture
+        books
             .ledger
-            .charge(&fixture.warehouse.reserve(&fixture.orders[0]).unwrap())
+            .charge(&books.warehouse.reserve(&orders[0]).unwrap())
             .unwrap();
-        fixture.book.end(1, Status::Confirmed);
-        fixture.book.end(
+        books.orders.end(1, Status::Confirmed);
+        books.orders.end(
             2,
             Status::Rejected {
                 reason: "sold out".to_owned(),
             },
         );
-        fixture
-    }
-
-    impl Fixture {
-        fn audit(&self) -> Audit {
-            let Self {
-                orders,
-                stocks,
-                book,
-                warehouse,
-                ledger,
-            } = self;
-            audit(&Books {
-                orders,
-                stocks,
-                book,
-                warehouse,
-                ledger,
-            })
-        }
+        (books, orders)
     }
 
     #[test]
     fn a_shop_whose_books_agree_passes() {
-        let audit = shop().audit();
+        let (books, orders) = shop();
+        let audit = books.audit(&orders);
         assert!(audit.ok(), "{audit}");
         assert_eq!(
             audit.to_string(),
@@ -270,12 +248,12 @@ mod tests {
 
     #[test]
     fn an_order_that_did_not_end_is_found() {
-        let mut shop = shop();
-        shop.orders.push(OrderPlaced {
+        let (books, mut orders) = shop();
+        orders.push(OrderPlaced {
             order_id: 3,
-            ..shop.orders[0].clone()
+            ..orders[0].clone()
         });
-        let audit = shop.audit();
+        let audit = books.audit(&orders);
         assert!(!audit.orders_ok() && audit.stock_ok() && audit.money_ok());
         assert!(
             audit.to_string().contains("WRONG: 1 did not, or ended twice"),
@@ -285,28 +263,28 @@ mod tests {
 
     #[test]
     fn stock_that_was_lost_is_found() {
-        let shop = shop();
-        shop.warehouse.release(1);
-        let audit = shop.audit();
+        let (books, orders) = shop();
+        books.warehouse.release(1);
+        let audit = books.audit(&orders);
         assert!(audit.orders_ok() && !audit.stock_ok() && audit.money_ok());
     }
 
     #[test]
     fn money_that_was_taken_for_a_rejected_order_is_found() {
-        let shop = shop();
+        let (books, orders) = shop();
         let reserved = StockReserved {
             order_id: 2,
             customer_id: 1,
             total: Cents(50),
         };
-        shop.ledger.charge(&reserved).unwrap();
-        assert!(!shop.audit().money_ok());
+        books.ledger.charge(&reserved).unwrap();
+        assert!(!books.audit(&orders).money_ok());
     }
 
     #[test]
     fn a_confirmed_order_that_was_not_paid_is_found() {
-        let shop = shop();
-        shop.ledger.refund(1);
-        assert!(!shop.audit().money_ok());
+        let (books, orders) = shop();
+        books.ledger.refund(1);
+        assert!(!books.audit(&orders).money_ok());
     }
 }

@@ -1,3 +1,31 @@
-//! `cargo run -p shop`.
+//! `cargo run -p shop`: see `cargo run -p shop -- --help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use shop::options::{Arguments, Command, Options};
+use tracing_subscriber::EnvFilter;
+
+#[bindery::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+
+    let arguments = Arguments::read(std::env::args());
+    let ok = match &arguments.command {
+        Some(Command::Generate(generate)) => shop::remote::generate(generate).await?,
+        None => run(&arguments.options).await?,
+    };
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn run(options: &Options) -> anyhow::Result<bool> {
+    let summary = shop::run(options).await?;
+    println!("\n{summary}");
+    if options.json {
+        println!("{}", serde_json::to_string(&summary)?);
+    }
+    Ok(summary.ok)
+}

@@ -66,7 +66,8 @@ fn bar(share: f64) -> String {
 #[derive(Debug)]
 pub struct Progress {
     terminal: bool,
-    drawn: Option<Instant>,
+    start: Instant,
+    drawn: Instant,
     measured: (Instant, u64),
     rate: f64,
 }
@@ -74,10 +75,13 @@ pub struct Progress {
 impl Progress {
     /// A display that suits standard output.
     pub fn new() -> Self {
+        let start = Instant::now();
+        let terminal = io::stdout().is_terminal();
         Self {
-            terminal: io::stdout().is_terminal(),
-            drawn: None,
-            measured: (Instant::now(), 0),
+            terminal,
+            start,
+            drawn: start,
+            measured: (start, 0),
             rate: 0.0,
         }
     }
@@ -89,32 +93,38 @@ impl Progress {
         } else {
             Duration::from_secs(1)
         };
-        if self.drawn.is_none_or(|drawn| drawn.elapsed() >= due) {
-            self.draw(counts, retried, total);
+        if self.drawn.elapsed() < due {
+            return;
         }
-    }
-
-    /// Shows how things stand at the end, and leaves the line.
-    pub fn finish(&mut self, counts: Counts, retried: u64, total: u64) {
-        self.draw(counts, retried, total);
-        if self.terminal {
-            println!();
-        }
-    }
-
-    fn draw(&mut self, counts: Counts, retried: u64, total: u64) {
-        self.drawn = Some(Instant::now());
         let (since, ended) = self.measured;
         if since.elapsed() >= Duration::from_millis(500) {
             self.rate = counts.ended().saturating_sub(ended) as f64 / since.elapsed().as_secs_f64();
             self.measured = (Instant::now(), counts.ended());
         }
-        let snapshot = Snapshot {
+        self.draw(&Snapshot {
             counts,
             retried,
             total,
             rate: self.rate,
-        };
+        });
+    }
+
+    /// Shows how things stand at the end, with the rate of the whole run, and leaves the line.
+    pub fn finish(&mut self, counts: Counts, retried: u64, total: u64) {
+        let rate = counts.ended() as f64 / self.start.elapsed().as_secs_f64();
+        self.draw(&Snapshot {
+            counts,
+            retried,
+            total,
+            rate,
+        });
+        if self.terminal {
+            println!();
+        }
+    }
+
+    fn draw(&mut self, snapshot: &Snapshot) {
+        self.drawn = Instant::now();
         if self.terminal {
             // Back to the first column, and what is left of a longer line is erased.
             print!("\r{snapshot}\x1b[K");

@@ -2,25 +2,20 @@
 //! ours beside them.
 
 use bindery_core::PropertyDef as P;
-use bindery_core::PropertyType::{
-    Any, Choice, Expression, Flag, Integer, List, Map, Millis, Number, Text,
-};
+use bindery_core::PropertyType::{Any, Choice, Expression, Flag, Integer, List, Map, Millis, Number, Text};
 
 const COUNT: bindery_core::PropertyType = Integer { min: 1, max: 100_000 };
 /// `-1` stands for the application's own value.
-const OWN_COUNT: bindery_core::PropertyType = Integer { min: -1, max: 100_000 };
+const OWN_COUNT: bindery_core::PropertyType = Integer {
+    min: -1,
+    max: 100_000,
+};
 
 /// `stream.*`.
 pub(crate) const STREAM: &[P] = &[
     P::new("default-binder", Text),
     P::new("instance-count", COUNT),
-    P::new(
-        "instance-index",
-        Integer {
-            min: 0,
-            max: 100_000,
-        },
-    ),
+    P::new("instance-index", Integer { min: 0, max: 100_000 }),
     P::not_yet("instance-index-list"),
     P::new("input-bindings", Text),
     P::new("output-bindings", Text),
@@ -33,19 +28,16 @@ pub(crate) const STREAM: &[P] = &[
     ),
     P::not_yet("pollable-source"),
     P::not_yet("dynamic-destination-cache-size"),
-    P::new(
-        "binding-retry-interval",
-        Integer {
-            min: -1,
-            max: 86_400,
-        },
-    ),
+    P::new("binding-retry-interval", Integer { min: -1, max: 86_400 }),
     P::not_yet("integration.message-handler-not-propagated-headers"),
     P::new("poller.fixed-delay", Millis),
     P::new("poller.initial-delay", Millis),
     P::new("poller.max-messages-per-poll", COUNT),
     P::not_yet("poller"),
-    P::jvm_only("override-cloud-connectors", "ignored: there is no Cloud Foundry connector"),
+    P::jvm_only(
+        "override-cloud-connectors",
+        "ignored: there is no Cloud Foundry connector",
+    ),
     P::not_yet("metrics"),
     P::not_yet("schema"),
     P::not_yet("schema-registry-client"),
@@ -173,9 +165,15 @@ pub(crate) const FUNCTION: &[P] = &[
     P::new("definition", Text),
     P::not_yet("routing-expression"),
     P::not_yet("routing"),
-    P::jvm_only("ineligible-definitions", "ignored: listeners are registered by name"),
+    P::jvm_only(
+        "ineligible-definitions",
+        "ignored: listeners are registered by name",
+    ),
     P::not_yet("expected-content-type"),
-    P::jvm_only("preferred-json-mapper", "ignored: `serde_json` reads and writes JSON"),
+    P::jvm_only(
+        "preferred-json-mapper",
+        "ignored: `serde_json` reads and writes JSON",
+    ),
     P::jvm_only("registry", "ignored: listeners are called without a registry"),
     P::not_yet("single-function-fallback"),
     P::not_yet("configuration"),

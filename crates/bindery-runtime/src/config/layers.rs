@@ -59,13 +59,10 @@ impl Source for Numbered {
 
 /// Merges layers, the last with the highest precedence.
 pub(crate) fn merge(layers: &[Layer]) -> Merged {
-    let sources = layers
-        .iter()
-        .enumerate()
-        .map(|(number, layer)| Numbered {
-            number,
-            layer: layer.clone(),
-        });
+    let sources = layers.iter().enumerate().map(|(number, layer)| Numbered {
+        number,
+        layer: layer.clone(),
+    });
     let built = sources
         .fold(Config::builder(), |builder, source| builder.add_source(source))
         .build();

@@ -153,10 +153,7 @@ struct Loading {
 impl Loading {
     fn new(mut given: ConfigLoader) -> Self {
         let mut problems = Vec::new();
-        let environment = given
-            .environment
-            .take()
-            .unwrap_or_else(Environment::of_process);
+        let environment = given.environment.take().unwrap_or_else(Environment::of_process);
         let arguments = arguments::layer(&given.arguments, &mut problems);
         let json = match environment.get("SPRING_APPLICATION_JSON") {
             Some(text) => yaml::parse("SPRING_APPLICATION_JSON", text, &mut problems)
@@ -330,7 +327,7 @@ impl Loading {
         };
         if let Some(active) = find(document, ACTIVE) {
             self.problems.push(Problem::new(
-                active.key_at.clone(),
+                active.key_at(),
                 &active.key,
                 "a document that depends on a profile can't activate profiles",
             ));
@@ -402,17 +399,18 @@ fn code_layer(name: &str, pairs: &[(String, String)], problems: &mut Vec<Problem
 /// The profile in a file name such as `config/application-kafka.yaml`.
 fn profile_of(name: &str) -> Option<&str> {
     let file = Path::new(name).file_name()?.to_str()?;
-    let stem = file
-        .strip_suffix(".yaml")
-        .or_else(|| file.strip_suffix(".yml"))?;
+    let stem = file.strip_suffix(".yaml").or_else(|| file.strip_suffix(".yml"))?;
     stem.strip_prefix("application-")
 }
 
 fn read_text(path: &Path) -> Result<Option<String>, String> {
     match std::fs::read(path) {
-        Ok(bytes) => String::from_utf8(bytes)
-            .map(Some)
-            .map_err(|error| format!("the file is no UTF-8 from byte {}", error.utf8_error().valid_up_to())),
+        Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|error| {
+            format!(
+                "the file is no UTF-8 from byte {}",
+                error.utf8_error().valid_up_to()
+            )
+        }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(format!("the file can't be read: {error}")),
     }

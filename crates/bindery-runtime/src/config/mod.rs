@@ -42,9 +42,7 @@ mod value;
 mod yaml;
 
 pub use loader::ConfigLoader;
-pub use model::{
-    InputSpec, Management, Model, OnExhausted, Ordering, OutputSpec, Poller, ShowDetails,
-};
+pub use model::{InputSpec, Management, Model, OnExhausted, Ordering, OutputSpec, Poller, ShowDetails};
 pub use problem::{Origin, Problem, Problems, Warning};
 pub use properties::Properties;
 pub use resolve::resolve;

@@ -71,9 +71,7 @@ impl Placeholders<'_> {
             expanded.push_str(&self.placeholder(&inner[..end], path)?);
             rest = &inner[end + 1..];
             if expanded.len() > MAX_LENGTH {
-                return Err(format!(
-                    "placeholders expand to more than {MAX_LENGTH} bytes"
-                ));
+                return Err(format!("placeholders expand to more than {MAX_LENGTH} bytes"));
             }
         }
         expanded.push_str(rest);
@@ -169,8 +167,7 @@ fn read(file: &str) -> Result<String, String> {
     if size > MAX_FILE {
         return Err(format!("`{file}` has {size} bytes; at most {MAX_FILE} are read"));
     }
-    let text =
-        std::fs::read_to_string(file).map_err(|error| format!("`{file}` can't be read: {error}"))?;
+    let text = std::fs::read_to_string(file).map_err(|error| format!("`{file}` can't be read: {error}"))?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
@@ -194,7 +191,10 @@ mod tests {
         .into_iter()
         .map(|(key, value)| {
             let key = Key::parse(key).unwrap();
-            (key.canonical(), Arc::new(Property::text(key, value, Origin::Code)))
+            (
+                key.canonical(),
+                Arc::new(Property::text(key, value, Origin::Code)),
+            )
         })
         .collect();
         let environment = Environment::new([

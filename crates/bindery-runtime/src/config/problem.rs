@@ -85,7 +85,7 @@ fn shortened(value: &str) -> String {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.origin)?;
-        if !self.key.is_empty() {
+        if !self.key.is_empty() && !matches!(self.origin, Origin::Argument(_)) {
             write!(f, "   {}", self.key)?;
         }
         if let Some(value) = &self.value {

@@ -78,9 +78,7 @@ impl Parser<'_> {
                     _ => Err("`(` is not closed".to_owned()),
                 }
             }
-            Some(token @ ("&" | "|" | ")" | ",")) => {
-                Err(format!("a profile is expected where `{token}` is"))
-            }
+            Some(token @ ("&" | "|" | ")" | ",")) => Err(format!("a profile is expected where `{token}` is")),
             Some(name) => Ok(self.active.iter().any(|profile| profile == name)),
             None => Err("a profile is missing".to_owned()),
         }

@@ -103,9 +103,10 @@ impl Properties {
                 .strip_prefix(canonical.as_str())
                 .is_some_and(|rest| rest.starts_with('.'));
             if below {
-                let value = self.placeholders().value_of(property).map_err(|message| {
-                    Problem::new(property.value_at.clone(), &property.key, message)
-                })?;
+                let value = self
+                    .placeholders()
+                    .value_of(property)
+                    .map_err(|message| Problem::new(property.value_at.clone(), &property.key, message))?;
                 insert(&mut tree, property, depth, value);
             }
         }

@@ -26,7 +26,8 @@ pub(crate) enum Given {
 pub(crate) struct Property {
     pub(crate) key: Key,
     pub(crate) value: Given,
-    pub(crate) key_at: Origin,
+    /// The place of every segment of the key.
+    pub(crate) places: Vec<Origin>,
     pub(crate) value_at: Origin,
     /// Whether the value is taken as it is: placeholders in it mean nothing.
     pub(crate) literal: bool,
@@ -36,15 +37,27 @@ impl Property {
     /// A property with a text, given at one place.
     pub(crate) fn text(key: Key, text: impl Into<String>, at: Origin) -> Self {
         Self {
+            places: vec![at.clone(); key.0.len()],
             key,
             value: Given::Scalar {
                 text: text.into(),
                 plain: true,
             },
-            key_at: at.clone(),
             value_at: at,
             literal: false,
         }
+    }
+
+    /// The place of the whole key: of its last segment.
+    pub(crate) fn key_at(&self) -> Origin {
+        self.places.last().unwrap_or(&self.value_at).clone()
+    }
+
+    /// The key without its last `below` segments, and its place.
+    pub(crate) fn above(&self, below: usize) -> (Key, Origin) {
+        let length = self.key.0.len().saturating_sub(below);
+        let place = self.places.get(length.wrapping_sub(1));
+        (Key(self.key.0[..length].to_vec()), place.unwrap_or(&self.value_at).clone())
     }
 }
 
@@ -66,10 +79,11 @@ pub(crate) fn fold_lists(properties: Vec<Property>) -> Vec<Property> {
     }
     for (_, key, mut items) in lists {
         items.sort_by_key(|(index, _)| *index);
-        let (key_at, value_at, literal) = {
+        let (mut places, value_at, literal) = {
             let first = &items[0].1;
-            (first.key_at.clone(), first.value_at.clone(), first.literal)
+            (first.places.clone(), first.value_at.clone(), first.literal)
         };
+        places.truncate(key.0.len());
         let texts = items
             .into_iter()
             .filter_map(|(_, item)| match item.value {
@@ -80,7 +94,7 @@ pub(crate) fn fold_lists(properties: Vec<Property>) -> Vec<Property> {
         folded.push(Property {
             key,
             value: Given::List(texts),
-            key_at,
+            places,
             value_at,
             literal,
         });

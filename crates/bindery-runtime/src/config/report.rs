@@ -112,9 +112,7 @@ fn input_row(
         input.binder.to_string(),
         lanes(input, consumer),
         retry(&input.retry),
-        dead_letter.unwrap_or_else(|| {
-            format!("{NOTHING} ({})", if held { "held" } else { "skipped" })
-        }),
+        dead_letter.unwrap_or_else(|| format!("{NOTHING} ({})", if held { "held" } else { "skipped" })),
         partitions,
         format!("at least once, {order}{loss}"),
     ]
@@ -135,7 +133,12 @@ fn output_row(output: &OutputSpec) -> [String; 9] {
         nothing(),
         nothing(),
         partitions,
-        if output.lazy { "confirmed, bound when first sent to" } else { "confirmed" }.to_owned(),
+        if output.lazy {
+            "confirmed, bound when first sent to"
+        } else {
+            "confirmed"
+        }
+        .to_owned(),
     ]
 }
 

@@ -92,9 +92,7 @@ impl RetryPolicy {
         let base = self.strategy.base(failure);
         let cap = self.strategy.cap();
         match self.jitter {
-            _ if matches!(self.strategy, RetryStrategy::Random { .. }) => {
-                between(Duration::ZERO, cap, rng)
-            }
+            _ if matches!(self.strategy, RetryStrategy::Random { .. }) => between(Duration::ZERO, cap, rng),
             Jitter::None => base,
             Jitter::Full => between(Duration::ZERO, base, rng),
             Jitter::Equal => between(base / 2, base, rng),

@@ -130,13 +130,40 @@ impl Schema {
         let name = || Scope::Named(String::new());
         self.add(&["spring"], Place::Nowhere, &[], RefusedIfClose);
         self.add(&["spring.cloud"], Place::Nowhere, &[], RefusedIfClose);
-        self.add(&["spring.cloud.function"], Place::Function, core::FUNCTION, Refused);
-        self.add(&["spring.application"], Place::Application, core::APPLICATION, RefusedIfClose);
+        // Keys below `spring.cloud.stream` are below `stream` by now; the word is here for what is mistyped.
+        self.add(&["spring.cloud.stream"], Place::Nowhere, &[], RefusedIfClose);
+        self.add(
+            &["spring.cloud.function"],
+            Place::Function,
+            core::FUNCTION,
+            Refused,
+        );
+        self.add(
+            &["spring.application"],
+            Place::Application,
+            core::APPLICATION,
+            RefusedIfClose,
+        );
         self.add(&["spring.profiles"], Place::Profiles, core::PROFILES, Refused);
         self.add(&["spring.config"], Place::Config, core::CONFIG, Refused);
-        self.add(&["spring.integration.poller"], Place::Poller, core::POLLER, Refused);
-        self.add(&["spring.lifecycle"], Place::Lifecycle, core::LIFECYCLE, RefusedIfClose);
-        self.add(&["management"], Place::Management, core::MANAGEMENT, Unknown::Warned("not supported yet"));
+        self.add(
+            &["spring.integration.poller"],
+            Place::Poller,
+            core::POLLER,
+            Refused,
+        );
+        self.add(
+            &["spring.lifecycle"],
+            Place::Lifecycle,
+            core::LIFECYCLE,
+            RefusedIfClose,
+        );
+        self.add(
+            &["management"],
+            Place::Management,
+            core::MANAGEMENT,
+            Unknown::Warned("not supported yet"),
+        );
         self.add(&["stream"], Place::Stream, core::STREAM, Refused);
         for (scope, path) in [(Scope::Default, "stream.default"), (name(), "stream.bindings.*")] {
             for (part, below, table) in [
@@ -148,12 +175,32 @@ impl Schema {
                 self.add(&[&format!("{path}{below}")], place, table, Refused);
             }
         }
-        self.add(&["stream.binders.*"], Place::Binder(String::new()), core::BINDER, Refused);
-        self.add(&["stream.binders.*.environment"], Place::Nowhere, &[], RefusedIfClose);
-        self.add(&["stream.binders.*.environment.stream"], Place::Nowhere, &[], Refused);
+        self.add(
+            &["stream.binders.*"],
+            Place::Binder(String::new()),
+            core::BINDER,
+            Refused,
+        );
+        self.add(
+            &["stream.binders.*.environment"],
+            Place::Nowhere,
+            &[],
+            RefusedIfClose,
+        );
+        self.add(
+            &["stream.binders.*.environment.stream"],
+            Place::Nowhere,
+            &[],
+            Refused,
+        );
         for kind in KNOWN_KINDS {
             let unknown = Unknown::Warned("left alone: only `binder` of this binder's own kind is read here");
-            self.add(&["stream.binders.*.environment.stream", kind], Place::Nowhere, &[], unknown);
+            self.add(
+                &["stream.binders.*.environment.stream", kind],
+                Place::Nowhere,
+                &[],
+                unknown,
+            );
         }
     }
 
@@ -168,7 +215,12 @@ impl Schema {
                 path => format!("{path}.{root}"),
             };
             let place = Place::KindBinder(kind.clone(), owner.clone());
-            self.add(&[&below(&format!("stream.{kind}.binder"))], place, catalog.binder, Refused);
+            self.add(
+                &[&below(&format!("stream.{kind}.binder"))],
+                place,
+                catalog.binder,
+                Refused,
+            );
             if let Some(root) = catalog.connection_root {
                 let place = Place::Connection(kind.clone(), owner);
                 self.add(&[&below(root)], place, catalog.connection, Refused);
@@ -311,11 +363,7 @@ impl Level {
         rest: &[String],
         best: &mut Option<(usize, Key)>,
     ) {
-        let Some(property) = self
-            .table
-            .iter()
-            .find_map(|def| variable_matches(def, rest))
-        else {
+        let Some(property) = self.table.iter().find_map(|def| variable_matches(def, rest)) else {
             return;
         };
         if best.as_ref().is_some_and(|(length, _)| *length <= name.len()) {
@@ -403,10 +451,11 @@ impl Place {
 /// Whether a property's name is what these segments say.
 pub(crate) fn name_is(def: &PropertyDef, segments: &[Segment]) -> bool {
     let mut parts = def.name.split('.');
-    segments
-        .iter()
-        .all(|segment| parts.next().is_some_and(|part| relaxed(part) == segment.canonical))
-        && parts.next().is_none()
+    segments.iter().all(|segment| {
+        parts
+            .next()
+            .is_some_and(|part| relaxed(part) == segment.canonical)
+    }) && parts.next().is_none()
 }
 
 /// How many segments a property's name takes of these, if they begin with it.

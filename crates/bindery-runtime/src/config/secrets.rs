@@ -4,8 +4,18 @@ use super::key::Key;
 
 /// Parts of names whose values aren't shown.
 const SECRET_WORDS: &[&str] = &[
-    "password", "passwd", "passphrase", "secret", "token", "credential", "jaas", "apikey", "privatekey",
-    "keypem", "oauthbearer", "userinfo",
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "credential",
+    "jaas",
+    "apikey",
+    "privatekey",
+    "keypem",
+    "oauthbearer",
+    "userinfo",
 ];
 
 /// The value as it may be shown under a key: nothing when the key's name suggests a secret, and an address without

@@ -48,6 +48,12 @@ impl Settings {
         self.0.get(name)
     }
 
+    /// These settings without one.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.0.remove(name);
+        self
+    }
+
     /// Any of the settings.
     pub(crate) fn first(&self) -> Option<&Setting> {
         self.0.values().next()
@@ -140,6 +146,8 @@ impl Tree {
 
     /// Whether anything was given at a place.
     pub(crate) fn has(&self, place: &Place) -> bool {
-        self.places.get(place).is_some_and(|settings| !settings.is_empty())
+        self.places
+            .get(place)
+            .is_some_and(|settings| !settings.is_empty())
     }
 }

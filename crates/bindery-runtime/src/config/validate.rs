@@ -71,13 +71,11 @@ impl Validator<'_> {
             .map(|segment| segment.canonical.as_str())
             .collect();
         let named = |depth: usize| {
-            let below = segments.len() - depth - 1;
-            let mut key = property.key.clone();
-            key.0.truncate(key.0.len() - below);
+            let (key, at) = property.above(segments.len() - depth - 1);
             Named {
                 given: segments[depth].given.clone(),
                 key: key.to_string(),
-                at: property.key_at.clone(),
+                at,
             }
         };
         match words[..] {
@@ -116,7 +114,13 @@ impl Validator<'_> {
         }
     }
 
-    fn defined(&mut self, property: &Arc<Property>, found: &Match<'_>, def: &'static PropertyDef, taken: usize) {
+    fn defined(
+        &mut self,
+        property: &Arc<Property>,
+        found: &Match<'_>,
+        def: &'static PropertyDef,
+        taken: usize,
+    ) {
         let def = match def.support {
             Support::Works => def,
             Support::NotYet => return self.warn(property, "not supported yet: it has no effect"),
@@ -172,9 +176,13 @@ impl Validator<'_> {
         };
         match (level.unknown, hint) {
             (Unknown::RefusedIfClose, None) => {}
-            (Unknown::Warned(why), None) => self.warn(property, why),
-            (_, Some(near)) => {
-                self.unknown(property, format!("unknown property; did you mean `{near}`?"));
+            (Unknown::Warned(why), None) => {
+                let (key, at) = property.above(rest.len() - 1);
+                self.warnings.push(Warning::new(at, key, why));
+            }
+            (_, Some((near, parts))) => {
+                let message = format!("unknown property; did you mean `{near}`?");
+                self.unknown(property, rest.len() - parts, message);
             }
             (Unknown::Refused, None) => {
                 let elsewhere = self.schema.levels_with(rest);
@@ -187,14 +195,16 @@ impl Validator<'_> {
                     }
                     (None, _) => format!("unknown property; known here: {}", listed(&candidates)),
                 };
-                self.unknown(property, message);
+                let parts = if elsewhere.is_empty() { 1 } else { rest.len() };
+                self.unknown(property, rest.len() - parts, message);
             }
         }
     }
 
-    fn unknown(&mut self, property: &Property, message: String) {
-        self.problems
-            .push(Problem::new(property.key_at.clone(), &property.key, message));
+    /// A problem with a key, whose last `below` segments are beside the point.
+    fn unknown(&mut self, property: &Property, below: usize, message: String) {
+        let (key, at) = property.above(below);
+        self.problems.push(Problem::new(at, key, message));
     }
 
     /// A problem with the value's place, without the value.
@@ -219,7 +229,7 @@ impl Validator<'_> {
 
     fn warn(&mut self, property: &Property, message: impl Into<String>) {
         self.warnings
-            .push(Warning::new(property.key_at.clone(), &property.key, message));
+            .push(Warning::new(property.key_at(), &property.key, message));
     }
 }
 
@@ -252,8 +262,8 @@ fn typed(def: &PropertyDef, below: &[Segment], given: &Given) -> Result<Value, S
     Ok(Value::Object(Map::from_iter([(names.join("."), value)])))
 }
 
-/// The candidate nearest to a key's rest: as a whole, or by its first part.
-fn closest<'c>(given: &[&str], candidates: &[&'c str], slips_only: bool) -> Option<&'c str> {
+/// The candidate nearest to a key's rest, as a whole or by its first part, and how many parts were mistaken.
+fn closest<'c>(given: &[&str], candidates: &[&'c str], slips_only: bool) -> Option<(&'c str, usize)> {
     let find = |name: &str, among: Vec<&'c str>| {
         if slips_only {
             nearest::slip(name, among)
@@ -262,13 +272,14 @@ fn closest<'c>(given: &[&str], candidates: &[&'c str], slips_only: bool) -> Opti
         }
     };
     if let Some(near) = find(&given.join("."), candidates.to_vec()) {
-        return Some(near);
+        return Some((near, given.len()));
     }
     let first = given.first()?;
     let firsts = candidates
         .iter()
         .map(|candidate| candidate.split('.').next().unwrap_or(candidate));
-    find(first, firsts.collect()).filter(|near| bindery_core::relaxed(first) != bindery_core::relaxed(near))
+    let near = find(first, firsts.collect())?;
+    (bindery_core::relaxed(first) != bindery_core::relaxed(near)).then_some((near, 1))
 }
 
 fn listed(candidates: &[&str]) -> String {

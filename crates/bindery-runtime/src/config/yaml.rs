@@ -36,10 +36,7 @@ pub(crate) fn parse(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<
         problems.push(Problem::new(
             whole(1, 1),
             "",
-            format!(
-                "the text has {} bytes; at most {MAX_BYTES} are read",
-                text.len()
-            ),
+            format!("the text has {} bytes; at most {MAX_BYTES} are read", text.len()),
         ));
         return Vec::new();
     }
@@ -47,6 +44,7 @@ pub(crate) fn parse(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<
         parser: Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text)),
         anchors: HashMap::new(),
         nodes: 0,
+        path: Vec::new(),
         duplicates: Vec::new(),
     };
     let mut documents = Vec::new();
@@ -98,6 +96,8 @@ struct Reader<'t> {
     parser: Parser<'t, saphyr_parser::StrInput<'t>>,
     anchors: HashMap<usize, Rc<Node>>,
     nodes: usize,
+    /// The names of the maps that are being read.
+    path: Vec<String>,
     duplicates: Vec<(String, At, At)>,
 }
 
@@ -210,9 +210,12 @@ impl<'t> Reader<'t> {
                 _ => return fail(at, "a list or map can't be a key".to_owned()),
             };
             let (event, value_at) = self.next()?;
+            self.path.push(name.clone());
             let value = self.node(event, value_at, depth + 1)?;
+            let path = self.path.join(".");
+            self.path.pop();
             match seen.get(&name) {
-                Some(first) if name != "<<" => self.duplicates.push((name, at, *first)),
+                Some(first) if name != "<<" => self.duplicates.push((path, at, *first)),
                 _ => {
                     seen.insert(name.clone(), at);
                     entries.push((name, at, value));
@@ -237,6 +240,7 @@ fn flatten(file: &Arc<str>, root: &Node, problems: &mut Vec<Problem>) -> Documen
     let mut flattener = Flattener {
         file: file.clone(),
         properties: Vec::new(),
+        places: Vec::new(),
         problems,
     };
     match &root.kind {
@@ -260,6 +264,8 @@ fn flatten(file: &Arc<str>, root: &Node, problems: &mut Vec<Problem>) -> Documen
 struct Flattener<'p> {
     file: Arc<str>,
     properties: Vec<Property>,
+    /// The places of the key that is being read, segment by segment.
+    places: Vec<Origin>,
     problems: &'p mut Vec<Problem>,
 }
 
@@ -278,7 +284,13 @@ impl Flattener<'_> {
                 continue;
             }
             match Key::parse(name) {
-                Ok(key) => self.value(&prefix.join(&key), self.origin(*at), value),
+                Ok(key) => {
+                    let known = self.places.len();
+                    let origin = self.origin(*at);
+                    self.places.resize(known + key.0.len(), origin);
+                    self.value(&prefix.join(&key), value);
+                    self.places.truncate(known);
+                }
                 Err(message) => {
                     let origin = self.origin(*at);
                     self.problems.push(Problem::new(origin, prefix, message));
@@ -310,7 +322,7 @@ impl Flattener<'_> {
         }
     }
 
-    fn value(&mut self, key: &Key, key_at: Origin, node: &Node) {
+    fn value(&mut self, key: &Key, node: &Node) {
         let value = match &node.kind {
             Kind::Scalar { text, plain: true } if is_null(text) => Given::Null,
             Kind::Scalar { text, plain } => Given::Scalar {
@@ -323,7 +335,9 @@ impl Flattener<'_> {
                 Some(texts) => Given::List(texts),
                 None => {
                     for (index, item) in items.iter().enumerate() {
-                        self.value(&key.item(index), self.origin(item.at), item);
+                        self.places.push(self.origin(item.at));
+                        self.value(&key.item(index), item);
+                        self.places.pop();
                     }
                     return;
                 }
@@ -333,7 +347,7 @@ impl Flattener<'_> {
         self.properties.push(Property {
             key: key.clone(),
             value,
-            key_at,
+            places: self.places.clone(),
             value_at,
             literal: false,
         });
@@ -363,13 +377,13 @@ fn without_duplicates(properties: Vec<Property>, problems: &mut Vec<Problem>) ->
         let canonical = property.key.canonical();
         match first.get(&canonical) {
             Some((at, name)) if property.value != Given::Null => problems.push(Problem::new(
-                property.key_at,
+                property.key_at(),
                 &property.key,
                 format!("given twice; first as `{name}` at {at}"),
             )),
             Some(_) => {}
             None => {
-                first.insert(canonical, (property.key_at.clone(), property.key.to_string()));
+                first.insert(canonical, (property.key_at(), property.key.to_string()));
                 kept.push(property);
             }
         }

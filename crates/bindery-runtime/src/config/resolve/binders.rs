@@ -42,7 +42,10 @@ impl Binders {
             .collect();
         for factory in factories {
             let kind: Arc<str> = factory.kind().into();
-            if candidates.iter().all(|known| relaxed(&known.name) != relaxed(&kind)) {
+            if candidates
+                .iter()
+                .all(|known| relaxed(&known.name) != relaxed(&kind))
+            {
                 candidates.push(Candidate {
                     name: kind.clone(),
                     kind: Ok(kind),
@@ -186,7 +189,11 @@ impl Resolver {
                 None => main(),
                 Some(name) => {
                     let own = self.tree.at(&place(Some(name.clone())));
-                    if candidate.inherits { own.over(&main()) } else { own }
+                    if candidate.inherits {
+                        own.over(&main())
+                    } else {
+                        own
+                    }
                 }
             };
             settings.options()

@@ -71,12 +71,16 @@ fn renames(context: &mut Context<'_>, listeners: &[ListenerDefinition]) -> Vec<(
         if known {
             renames.push((implicit, BindingName::new(explicit)));
         } else if let Some(setting) = stream.get("function.bindings") {
-            let hint = did_you_mean(implicit.as_str(), names(listeners).map(BindingName::as_str));
+            let all: Vec<&str> = names(listeners).map(BindingName::as_str).collect();
+            let hint = match did_you_mean(implicit.as_str(), all.iter().copied()) {
+                hint if hint.is_empty() => format!("; bindings: {}", all.join(", ")),
+                hint => hint,
+            };
             let message = format!("no listener has a binding `{implicit}`{hint}");
             let property = &setting.property;
             context
                 .problems
-                .push(Problem::new(property.key_at.clone(), &property.key, message));
+                .push(Problem::new(property.key_at(), &property.key, message));
         }
     }
     renames
@@ -123,7 +127,10 @@ fn find_function(name: &str, listeners: &[ListenerDefinition]) -> Result<usize, 
         let functions: Vec<&str> = listeners.iter().map(|listener| listener.function).collect();
         match did_you_mean(name, functions.iter().copied()) {
             hint if hint.is_empty() => {
-                format!("no listener `{name}` is registered; registered: {}", functions.join(", "))
+                format!(
+                    "no listener `{name}` is registered; registered: {}",
+                    functions.join(", ")
+                )
             }
             hint => format!("no listener `{name}` is registered{hint}"),
         }
@@ -158,9 +165,11 @@ fn explicit_outputs(context: &mut Context<'_>, bindings: &mut Bindings) {
         let name = BindingName::new(name);
         let known = bindings.outputs.iter().any(|output| output.name == name);
         if bindings.inputs.iter().any(|(_, input)| *input == name) {
-            context.binding_problem(
+            let stream = context.resolver.tree.at(&Place::Stream);
+            context.problem_at(
+                stream.get("output-bindings"),
                 &name,
-                format!("`{name}` is named in `output-bindings` and is the input of a listener"),
+                format!("`{name}` is the input of a listener"),
             );
         } else if !known {
             bindings.outputs.push(Output {
@@ -209,19 +218,26 @@ fn configured(context: &mut Context<'_>, bindings: &mut Bindings, idle: &[Bindin
             let inputs = bindings.inputs.iter().map(|(_, name)| name.as_str());
             let message = match nearest::nearest(name.as_str(), inputs) {
                 Some(near) => format!("no listener has an input of this name; did you mean `{near}`?"),
-                None => format!("no listener has an input of this name; inputs: {}", list(bindings)),
+                None => format!(
+                    "no listener has an input of this name; inputs: {}",
+                    list(bindings)
+                ),
             };
             context
                 .problems
                 .push(Problem::new(known.at.clone(), &known.key, message));
             continue;
         }
-        let unconfigured = bindings
-            .outputs
-            .iter()
-            .filter(|output| !context.resolver.tree.bindings.contains_key(output.name.canonical()));
+        let unconfigured = bindings.outputs.iter().filter(|output| {
+            !context
+                .resolver
+                .tree
+                .bindings
+                .contains_key(output.name.canonical())
+        });
         if let Some(near) = nearest::slip(name.as_str(), unconfigured.map(|output| output.name.as_str())) {
-            let message = format!("an output for a stream bridge, as no listener has it; did you mean `{near}`?");
+            let message =
+                format!("an output for a stream bridge, as no listener has it; did you mean `{near}`?");
             context
                 .warnings
                 .push(Warning::new(known.at.clone(), &known.key, message));

@@ -51,10 +51,7 @@ pub(super) fn binding_retry_interval(settings: &Settings) -> Option<Duration> {
 /// How long a shutdown may take: ours, Boot's, or 20 s.
 pub(super) fn shutdown_timeout(tree: &Tree) -> Duration {
     let ours = tree.at(&Place::Stream).duration("shutdown-timeout");
-    let boots = || {
-        tree.at(&Place::Lifecycle)
-            .duration("timeout-per-shutdown-phase")
-    };
+    let boots = || tree.at(&Place::Lifecycle).duration("timeout-per-shutdown-phase");
     ours.or_else(boots).unwrap_or(Duration::from_secs(20))
 }
 

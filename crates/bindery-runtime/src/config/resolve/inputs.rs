@@ -28,7 +28,12 @@ impl Context<'_> {
             .collect()
     }
 
-    fn input(&mut self, index: usize, listener: &ListenerDefinition, name: &BindingName) -> Option<InputSpec> {
+    fn input(
+        &mut self,
+        index: usize,
+        listener: &ListenerDefinition,
+        name: &BindingName,
+    ) -> Option<InputSpec> {
         misplaced(self, name, Part::Producer, "an input");
         let own = self.resolver.binding(name, Part::Own);
         let consumer = self.resolver.binding(name, Part::Consumer);
@@ -38,10 +43,7 @@ impl Context<'_> {
         let (binder, kind) = self.binder_of(name, &own)?;
         let template = self.consumer_spec(name, &own, &consumer, batch, retry.max_attempts);
         let template = ConsumerSpec {
-            options: self
-                .resolver
-                .kind_binding(&kind, name, Part::Consumer)
-                .options(),
+            options: self.resolver.kind_binding(&kind, name, Part::Consumer).options(),
             ..template
         };
         let consumers: Vec<ConsumerSpec> = self
@@ -111,9 +113,7 @@ impl Context<'_> {
                 "instance {} of {}: the index counts from 0 and is less than the count",
                 spec.instance_index, spec.instance_count
             );
-            let setting = consumer
-                .get("instance-index")
-                .or(consumer.get("instance-count"));
+            let setting = consumer.get("instance-index").or(consumer.get("instance-count"));
             self.problem_at(setting, name, message);
         }
         spec
@@ -139,7 +139,12 @@ impl Context<'_> {
         }
     }
 
-    fn batch(&mut self, listener: &ListenerDefinition, name: &BindingName, consumer: &Settings) -> Option<u32> {
+    fn batch(
+        &mut self,
+        listener: &ListenerDefinition,
+        name: &BindingName,
+        consumer: &Settings,
+    ) -> Option<u32> {
         let takes_batches = listener.input_type == InputType::Batch;
         match (takes_batches, consumer.flag("batch-mode")) {
             (true, Some(false)) => self.problem_at(
@@ -150,7 +155,10 @@ impl Context<'_> {
             (false, Some(true)) => self.problem_at(
                 consumer.get("batch-mode"),
                 name,
-                format!("the listener `{}` takes one message at a time; let it take `Batch<T>`", listener.function),
+                format!(
+                    "the listener `{}` takes one message at a time; let it take `Batch<T>`",
+                    listener.function
+                ),
             ),
             _ => {}
         }
@@ -195,6 +203,10 @@ impl Context<'_> {
         let setting = own.get("binder");
         match resolver.binder(own.text("binder")) {
             Ok(found) => Some(found),
+            Err(_) if setting.is_none() && resolver.binders.default.is_err() => {
+                self.without_binder.push(name.clone());
+                None
+            }
             Err(message) => {
                 let setting = setting.or(resolver.binders.default_setting.as_ref());
                 self.problem_at(setting, name, message);
@@ -231,7 +243,10 @@ impl Resolver {
         Ok((candidate.name.clone(), kind))
     }
 
-    pub(super) fn avro_schema(&self, name: &BindingName) -> Option<(PathBuf, crate::config::settings::Setting)> {
+    pub(super) fn avro_schema(
+        &self,
+        name: &BindingName,
+    ) -> Option<(PathBuf, crate::config::settings::Setting)> {
         let stream = self.tree.at(&Place::Stream);
         let setting = stream.get("avro.schemas")?.clone();
         let entries = stream.entries("avro.schemas");

@@ -35,6 +35,16 @@ pub fn resolve(
     let mut problems = Vec::new();
     let mut warnings = properties.warnings.clone();
     let tree = validate(&properties, &schema, factories, &mut problems, &mut warnings);
+    if let Some(setting) = tree
+        .at(&Place::Binding(Scope::Default, Part::Own))
+        .get("destination")
+    {
+        warnings.push(Warning::new(
+            setting.property.key_at(),
+            &setting.property.key,
+            "has no effect: a destination belongs to one binding",
+        ));
+    }
     let resolver = Resolver {
         binders: Binders::new(&tree, factories),
         instances: general::instances(&tree, &properties, &mut problems),
@@ -46,11 +56,13 @@ pub fn resolve(
         resolver: &resolver,
         problems,
         warnings,
+        without_binder: Vec::new(),
     };
     let bindings = bindings::assign(&mut context, listeners);
     let inputs = context.inputs(listeners, &bindings);
     let outputs = context.outputs(&bindings);
     let binders = context.used_binders(&inputs, &outputs);
+    context.without_default();
     let management = context.management();
     let settings = resolver.tree.at(&Place::Stream);
     let Context {
@@ -95,10 +107,11 @@ impl Resolver {
         self.factories.iter().find(|factory| factory.kind() == kind)
     }
 
-    /// The core's settings of one part of a binding, over the defaults.
+    /// The core's settings of one part of a binding, over the defaults. A default destination has no effect.
     fn binding(&self, name: &BindingName, part: Part) -> Settings {
         let own = self.tree.at(&Place::Binding(named(name.canonical()), part));
-        own.over(&self.tree.at(&Place::Binding(Scope::Default, part)))
+        let default = self.tree.at(&Place::Binding(Scope::Default, part));
+        own.over(&default.without("destination"))
     }
 
     /// A binder kind's settings of one part of a binding, over the defaults.
@@ -114,9 +127,21 @@ struct Context<'a> {
     resolver: &'a Resolver,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
+    /// Bindings that need the default binder, which isn't settled.
+    without_binder: Vec<BindingName>,
 }
 
 impl Context<'_> {
+    /// The one problem of all bindings that the default binder is missing for.
+    fn without_default(&mut self) {
+        if let (Err(message), false) = (&self.resolver.binders.default, self.without_binder.is_empty()) {
+            let names: Vec<String> = self.without_binder.iter().map(|name| format!("`{name}`")).collect();
+            let message = format!("{message}; it is needed by {}", names.join(", "));
+            self.problems
+                .push(Problem::new(Origin::Program, "stream.default-binder", message));
+        }
+    }
+
     /// A problem with a binding as a whole.
     fn binding_problem(&mut self, name: &BindingName, message: impl Into<String>) {
         let problem = match self.resolver.tree.bindings.get(name.canonical()) {
@@ -136,11 +161,8 @@ impl Context<'_> {
 
     fn warn_at(&mut self, setting: &Setting, message: impl Into<String>) {
         let property = &setting.property;
-        self.warnings.push(Warning::new(
-            property.key_at.clone(),
-            &property.key,
-            message,
-        ));
+        self.warnings
+            .push(Warning::new(property.key_at(), &property.key, message));
     }
 }
 

@@ -114,7 +114,10 @@ impl Resolver {
             partition_selector: expression(&producer, Some("partition-selector-expression")),
             partition_key,
             key: expression(&of_kind, catalog.and_then(|catalog| catalog.key_expression)),
-            routing_key: expression(&of_kind, catalog.and_then(|catalog| catalog.routing_key_expression)),
+            routing_key: expression(
+                &of_kind,
+                catalog.and_then(|catalog| catalog.routing_key_expression),
+            ),
             poller: general::poller(&self.tree, &producer),
             auto_startup: producer.flag("auto-startup").unwrap_or(true),
             avro_schema: self.avro_schema(name).map(|(path, _)| path),

@@ -19,10 +19,7 @@ impl Context<'_> {
         let attempts_of_list = intervals.and_then(|count| u32::try_from(count + 1).ok());
         let jitter = self.jitter(name, consumer, &strategy);
         RetryPolicy {
-            max_attempts: consumer
-                .number("max-attempts")
-                .or(attempts_of_list)
-                .unwrap_or(3),
+            max_attempts: consumer.number("max-attempts").or(attempts_of_list).unwrap_or(3),
             strategy,
             jitter,
             deadline: consumer.duration("retry.deadline"),
@@ -82,7 +79,9 @@ impl Context<'_> {
                 None => self.problem_at(
                     setting,
                     name,
-                    format!("`{text}` is no duration; accepted: `500ms`, `30s`, `1m`, or a number of milliseconds"),
+                    format!(
+                        "`{text}` is no duration; accepted: `500ms`, `30s`, `1m`, or a number of milliseconds"
+                    ),
                 ),
             }
         }

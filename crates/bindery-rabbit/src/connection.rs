@@ -104,10 +104,6 @@ impl Link {
         })
     }
 
-    pub(crate) fn settings(&self) -> &Arc<Settings> {
-        &self.settings
-    }
-
     pub(crate) fn health(&self) -> Health {
         self.health.whole()
     }
@@ -288,12 +284,13 @@ impl Link {
 
 impl State {
     fn usable(&mut self) -> Option<Arc<Live>> {
-        if !self.live.as_ref().is_some_and(|live| live.is_connected()) {
-            if let Some(gone) = self.live.take() {
-                gone.lost.cancel();
-            }
+        let live = self.live.take()?;
+        if !live.is_connected() {
+            live.lost.cancel();
+            return None;
         }
-        self.live.clone()
+        self.live = Some(live.clone());
+        Some(live)
     }
 }
 

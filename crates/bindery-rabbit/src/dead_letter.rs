@@ -8,6 +8,7 @@ use bindery_core::{
     Confirm, ConsumerSpec, DeadLetterPublisher, Error, ErrorKind, Failure, HeaderValue, Headers, RawMessage,
     Result,
 };
+use lapin::BasicProperties;
 use lapin::types::ShortString;
 
 use crate::connection::Link;
@@ -94,22 +95,33 @@ impl Republisher {
         Ok(Publication {
             exchange: short(&place.exchange, "exchange")?,
             routing_key: short(key, "routing key")?,
-            properties: self.properties(message, failure),
+            properties: dead_letter_properties(
+                message,
+                failure,
+                self.target.delivery_mode,
+                self.target.headroom_bytes,
+            ),
             body: message.payload.clone().unwrap_or_default(),
             mandatory: true,
         })
     }
+}
 
-    fn properties(&self, message: &RawMessage, failure: &Failure) -> lapin::BasicProperties {
-        let key = message.key.as_ref();
-        let mut headers = with_failure(message, failure);
-        let without_trace = size_bytes(&copy(&headers, key, self.target.delivery_mode));
-        let room = FRAME_MAX_BYTES
-            .saturating_sub(self.target.headroom_bytes)
-            .min(FRAME_MAX_BYTES.saturating_sub(without_trace + 1024));
-        headers.insert(STACK_TRACE, truncated(&failure.trace, room));
-        copy(&headers, key, self.target.delivery_mode)
-    }
+/// The properties of a dead letter: the stack trace is cut so that all of them fit into a frame.
+pub(crate) fn dead_letter_properties(
+    message: &RawMessage,
+    failure: &Failure,
+    delivery_mode: u8,
+    headroom_bytes: usize,
+) -> BasicProperties {
+    let key = message.key.as_ref();
+    let mut headers = with_failure(message, failure);
+    let without_trace = size_bytes(&copy(&headers, key, delivery_mode));
+    let room = FRAME_MAX_BYTES
+        .saturating_sub(headroom_bytes)
+        .min(FRAME_MAX_BYTES.saturating_sub(without_trace + 1024));
+    headers.insert(STACK_TRACE, truncated(&failure.trace, room));
+    copy(&headers, key, delivery_mode)
 }
 
 /// The message's headers with what is known of its failure, but the stack trace.

@@ -36,5 +36,7 @@ mod publisher;
 mod render;
 mod settings;
 mod topology;
+#[cfg(test)]
+mod wire_tests;
 
 pub use binder::RabbitBinderFactory;

@@ -496,10 +496,10 @@ impl Session<'_> {
     /// channel is kept; else the channel is given up.
     fn overdue(&mut self, live: &Live) -> Option<Refusal> {
         let now = Instant::now();
-        if !self
+        if self
             .flying
             .front()
-            .is_some_and(|flying| flying.entry.deadline <= now)
+            .is_none_or(|flying| flying.entry.deadline > now)
         {
             return None;
         }

@@ -67,6 +67,7 @@ const ELSEWHERE: [&str; 22] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exposure {
     included: Vec<Endpoint>,
+    hides_details: bool,
     without_effect: Vec<String>,
 }
 
@@ -112,6 +113,19 @@ impl Exposure {
         self.included
             .retain(|endpoint| !excluded.included.contains(endpoint));
         Ok(self)
+    }
+
+    /// Whether health shows each binder and binding with its reason, as it does by default, or only the status:
+    /// `management.endpoint.health.show-details`.
+    #[must_use]
+    pub fn with_details(mut self, shown: bool) -> Self {
+        self.hides_details = !shown;
+        self
+    }
+
+    /// Whether health shows details.
+    pub fn shows_details(&self) -> bool {
+        !self.hides_details
     }
 
     /// Whether an endpoint is exposed.

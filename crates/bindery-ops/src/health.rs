@@ -11,18 +11,26 @@ use crate::router::Json;
 
 /// What is up and what isn't, each with its reason.
 pub(crate) async fn health(State(operations): State<Arc<dyn Operations>>) -> Json {
+    report(&*operations, true)
+}
+
+/// Whether everything is up.
+pub(crate) async fn health_without_details(State(operations): State<Arc<dyn Operations>>) -> Json {
+    report(&*operations, false)
+}
+
+fn report(operations: &dyn Operations, with_details: bool) -> Json {
     let (binders, bindings) = (operations.binders(), operations.bindings());
     let statuses = binders.iter().map(|binder| binder.health.status);
     let overall = worst(statuses.chain(bindings.iter().map(|binding| binding.health.status)));
-    let binders: Map<_, _> = binders
-        .iter()
-        .map(|binder| (binder.name.to_string(), Value::Object(details(&binder.health))))
-        .collect();
-    let body = json!({
-        "status": word(overall),
-        "groups": ["liveness", "readiness"],
-        "components": { "binders": binders, "bindings": of_bindings(&bindings) },
-    });
+    let mut body = json!({ "status": word(overall), "groups": ["liveness", "readiness"] });
+    if with_details {
+        let binders: Map<_, _> = binders
+            .iter()
+            .map(|binder| (binder.name.to_string(), Value::Object(details(&binder.health))))
+            .collect();
+        body["components"] = json!({ "binders": binders, "bindings": of_bindings(&bindings) });
+    }
     Json(code(overall == Status::Down), body)
 }
 

@@ -39,12 +39,17 @@ pub fn router(exposure: &Exposure, operations: Arc<dyn Operations>) -> Router {
         bindings: exposure.has(Endpoint::Bindings),
         prometheus: exposure.has(Endpoint::Prometheus),
     };
+    let overall = if exposure.shows_details() {
+        get(health::health)
+    } else {
+        get(health::health_without_details)
+    };
     let mut router = Router::new()
         .route(
             "/actuator",
             get(move |headers: HeaderMap| async move { index.links(&headers) }),
         )
-        .route("/actuator/health", get(health::health))
+        .route("/actuator/health", overall)
         .route("/actuator/health/liveness", get(health::liveness))
         .route("/actuator/health/readiness", get(health::readiness));
     if index.bindings {

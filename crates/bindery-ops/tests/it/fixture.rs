@@ -124,9 +124,12 @@ impl Response {
 
 impl Server {
     pub(crate) async fn start(include: &str, application: &Arc<Application>) -> Self {
-        let exposure = Exposure::parse(include).unwrap();
+        Self::start_with(&Exposure::parse(include).unwrap(), application).await
+    }
+
+    pub(crate) async fn start_with(exposure: &Exposure, application: &Arc<Application>) -> Self {
         let address = "127.0.0.1:0".parse().unwrap();
-        let server = OpsServer::bind(address, &exposure, application.clone())
+        let server = OpsServer::bind(address, exposure, application.clone())
             .await
             .unwrap();
         Self { server }

@@ -1,5 +1,6 @@
 //! Health and its groups.
 
+use bindery_ops::Exposure;
 use serde_json::json;
 
 use crate::fixture::{Server, application};
@@ -42,6 +43,17 @@ async fn health_names_what_is_down_and_why() {
     assert_eq!(
         (response.status, response.json()["status"].as_str()),
         (200, Some("UP"))
+    );
+}
+
+#[tokio::test]
+async fn details_are_left_out_on_request() {
+    let exposure = Exposure::health().with_details(false);
+    let server = Server::start_with(&exposure, &application()).await;
+    let response = server.get("/actuator/health").await;
+    assert_eq!(
+        response.body,
+        r#"{"status":"DOWN","groups":["liveness","readiness"]}"#
     );
 }
 

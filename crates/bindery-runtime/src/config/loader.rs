@@ -89,10 +89,10 @@ impl ConfigLoader {
         self
     }
 
-    /// Takes the properties among these arguments: `--key=value`, where the key has a dot.
+    /// Takes the properties among these arguments, in place of earlier ones: `--key=value`, where the key has a dot.
     #[must_use]
     pub fn arguments(mut self, arguments: impl IntoIterator<Item = String>) -> Self {
-        self.arguments.extend(arguments);
+        self.arguments = arguments.into_iter().collect();
         self
     }
 

@@ -192,11 +192,11 @@ impl Default for Poller {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ShowDetails {
     /// Never.
-    #[default]
     Never,
     /// To nobody yet: there is no authentication.
     WhenAuthorized,
-    /// Always.
+    /// Always: the default, unlike Spring Boot's, because the server listens on loopback unless it is told otherwise.
+    #[default]
     Always,
 }
 
@@ -222,7 +222,7 @@ impl Default for Management {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             include: vec!["health".to_owned()],
             exclude: Vec::new(),
-            show_details: ShowDetails::Never,
+            show_details: ShowDetails::Always,
         }
     }
 }

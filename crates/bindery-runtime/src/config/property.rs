@@ -57,7 +57,10 @@ impl Property {
     pub(crate) fn above(&self, below: usize) -> (Key, Origin) {
         let length = self.key.0.len().saturating_sub(below);
         let place = self.places.get(length.wrapping_sub(1));
-        (Key(self.key.0[..length].to_vec()), place.unwrap_or(&self.value_at).clone())
+        (
+            Key(self.key.0[..length].to_vec()),
+            place.unwrap_or(&self.value_at).clone(),
+        )
     }
 }
 

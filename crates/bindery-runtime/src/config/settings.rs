@@ -1,6 +1,6 @@
 //! Settings: typed values by place, after every key and value was checked against its table.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bindery_core::Options;
@@ -130,8 +130,8 @@ pub(crate) struct Tree {
     pub(crate) binders: BTreeMap<String, Named>,
     /// Names below `stream.<kind>.bindings`, by kind.
     pub(crate) kind_bindings: BTreeMap<(Arc<str>, String), Named>,
-    /// Kinds with any property below `stream.<kind>`.
-    pub(crate) kinds_mentioned: BTreeSet<Arc<str>>,
+    /// Kinds with any property below `stream.<kind>`, with the first of them.
+    pub(crate) kinds_mentioned: BTreeMap<Arc<str>, Named>,
 }
 
 impl Tree {

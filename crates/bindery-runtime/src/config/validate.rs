@@ -103,7 +103,10 @@ impl Validator<'_> {
         if let ["stream", kind, ..] = words[..]
             && let Some(factory) = self.factories.iter().find(|factory| factory.kind() == kind)
         {
-            self.tree.kinds_mentioned.insert(factory.kind().into());
+            self.tree
+                .kinds_mentioned
+                .entry(factory.kind().into())
+                .or_insert_with(|| named(1));
         }
     }
 

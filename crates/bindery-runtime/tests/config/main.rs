@@ -8,4 +8,7 @@
 mod cases;
 mod factories;
 mod golden;
+mod good;
 mod listeners;
+mod robustness;
+mod sources;

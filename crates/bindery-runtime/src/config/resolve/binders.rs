@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bindery_core::{BinderFactory, BinderSpec, Options, relaxed};
 
 use super::{Context, Resolver};
+use crate::config::Warning;
 use crate::config::model::{InputSpec, OutputSpec};
 use crate::config::nearest;
 use crate::config::schema::Place;
@@ -159,7 +160,7 @@ fn default(tree: &Tree, candidates: &[Candidate]) -> Result<Arc<str>, String> {
     if !embedded.is_empty() {
         return one(&embedded);
     }
-    let mentioned = kinds(&|kind| tree.kinds_mentioned.contains(kind));
+    let mentioned = kinds(&|kind| tree.kinds_mentioned.contains_key(kind));
     match mentioned.len() {
         1 => one(&mentioned),
         _ => one(&implicit),
@@ -208,6 +209,23 @@ impl Resolver {
 }
 
 impl Context<'_> {
+    /// Says so when the embedded binder is taken for want of another, beside sections of other kinds.
+    pub(super) fn warn_of_embedded(&mut self) {
+        let binders = &self.resolver.binders;
+        if binders.default_setting.is_some() || binders.default.as_deref() != Ok(EMBEDDED) {
+            return;
+        }
+        for (kind, named) in &self.resolver.tree.kinds_mentioned {
+            if **kind != *EMBEDDED {
+                let message = format!(
+                    "has no effect: no broker is configured, so the bindings are on `{EMBEDDED}`; \
+                     `stream.default-binder` says where they are meant to be"
+                );
+                self.warnings
+                    .push(Warning::new(named.at.clone(), &named.key, message));
+            }
+        }
+    }
     /// The binders that bindings use, and the default one, which a stream bridge may need.
     pub(super) fn used_binders(&mut self, inputs: &[InputSpec], outputs: &[OutputSpec]) -> Vec<BinderSpec> {
         let resolver = self.resolver;

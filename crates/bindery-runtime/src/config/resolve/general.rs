@@ -117,7 +117,8 @@ impl Context<'_> {
         management.show_details = match details {
             Some("always") => ShowDetails::Always,
             Some("when-authorized") => ShowDetails::WhenAuthorized,
-            _ => ShowDetails::Never,
+            Some("never") => ShowDetails::Never,
+            _ => ShowDetails::default(),
         };
         management
     }

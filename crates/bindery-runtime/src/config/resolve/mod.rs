@@ -63,6 +63,7 @@ pub fn resolve(
     let outputs = context.outputs(&bindings);
     let binders = context.used_binders(&inputs, &outputs);
     context.without_default();
+    context.warn_of_embedded();
     let management = context.management();
     let settings = resolver.tree.at(&Place::Stream);
     let Context {
@@ -135,8 +136,12 @@ impl Context<'_> {
     /// The one problem of all bindings that the default binder is missing for.
     fn without_default(&mut self) {
         if let (Err(message), false) = (&self.resolver.binders.default, self.without_binder.is_empty()) {
-            let names: Vec<String> = self.without_binder.iter().map(|name| format!("`{name}`")).collect();
-            let message = format!("{message}; it is needed by {}", names.join(", "));
+            let shown = self.without_binder.iter().take(3);
+            let mut names: Vec<String> = shown.map(|name| format!("`{name}`")).collect();
+            if self.without_binder.len() > names.len() {
+                names.push(format!("{} more", self.without_binder.len() - names.len()));
+            }
+            let message = format!("{message}; needed by {}", names.join(", "));
             self.problems
                 .push(Problem::new(Origin::Program, "stream.default-binder", message));
         }

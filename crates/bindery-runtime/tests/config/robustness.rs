@@ -1,0 +1,130 @@
+//! Whatever the text: no panic, and no secret in what is printed.
+
+use bindery_runtime::config::{ConfigLoader, report, resolve};
+use proptest::prelude::*;
+
+use crate::{factories, listeners};
+
+const CANARY: &str = "s3cr3t-canary";
+
+/// Loads and resolves; everything that a person could be shown.
+fn everything_shown(text: &str) -> String {
+    let loader = ConfigLoader::new()
+        .directory("/nonexistent")
+        .environment([("CANARY".to_owned(), CANARY.to_owned())])
+        .yaml("application.yaml", text);
+    let model = loader
+        .load()
+        .and_then(|properties| resolve(properties, &listeners::shop(), &factories::all()));
+    match model {
+        Err(problems) => format!("{problems} {problems:?}"),
+        Ok(model) => {
+            let warnings: Vec<String> = model.warnings.iter().map(ToString::to_string).collect();
+            let table = report::table(&model, &factories::all());
+            format!(
+                "{} {table} {} {model:?}",
+                report::banner(&model),
+                warnings.join("\n")
+            )
+        }
+    }
+}
+
+fn key() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => prop::sample::select(vec![
+            "stream", "spring.cloud.stream", "spring", "bindings", "default", "binders", "kafka", "rabbit", "binder",
+            "charge-in-0", "charge-out-0", "reserve_stock-in-0", "consumer", "producer", "environment", "group",
+            "destination", "max-attempts", "retry", "jitter", "strategy", "configuration", "rabbitmq", "spring.rabbitmq",
+            "management", "server.port", "function.bindings", "required-groups[0]", "<<", "type", "output-bindings",
+            "partition-key-expression", "spring.config.activate.on-profile", "a[b", "a..b", "x[3]",
+        ]).prop_map(str::to_owned),
+        1 => "[ -~é]{0,12}",
+    ]
+}
+
+fn scalar() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => prop::sample::select(vec![
+            "1", "-1", "true", "maybe", "kafka", "payload.id", "headers['k'] ?: 'x'", "${a}", "${a:${b:c}}", "${", "~",
+            "99999999999999999999", "10s", "*a", "&a x", "payload.(((((", "!!binary x", "",
+        ]).prop_map(str::to_owned),
+        1 => "[ -~é\n\t]{0,20}",
+    ]
+}
+
+/// Documents that have the structure of a configuration, or nearly.
+fn document() -> impl Strategy<Value = String> {
+    let leaf = scalar().prop_map(|value| format!("{value:?}"));
+    let tree = leaf.prop_recursive(6, 40, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec((key(), inner.clone()), 0..6).prop_map(|entries| {
+                let entries: Vec<String> = entries
+                    .into_iter()
+                    .map(|(key, value)| format!("{key:?}: {value}"))
+                    .collect();
+                format!("{{ {} }}", entries.join(", "))
+            }),
+            prop::collection::vec(inner, 0..4).prop_map(|items| format!("[ {} ]", items.join(", "))),
+        ]
+    });
+    prop::collection::vec((key(), tree), 0..6).prop_map(|entries| {
+        let lines: Vec<String> = entries
+            .into_iter()
+            .map(|(key, value)| format!("{key}: {value}"))
+            .collect();
+        lines.join("\n")
+    })
+}
+
+#[test]
+fn texts_that_nest_or_repeat_without_end_are_refused() {
+    for part in [
+        "[", "{", "{a: ", "- ", "? ", "&a ", "*a ", "!x ", "|\n ", "a:\n", "---\n", "\"", "${", "x: ${", ": ",
+    ] {
+        everything_shown(&part.repeat(20_000));
+        everything_shown(&format!("stream: {}", part.repeat(5_000)));
+    }
+    let doubling: Vec<String> = (0..40)
+        .map(|i| format!("p{}: ${{p{i}}}${{p{i}}}", i + 1))
+        .collect();
+    everything_shown(&format!(
+        "p0: xxxxxxxx\n{}\nstream.default-binder: ${{p40}}",
+        doubling.join("\n")
+    ));
+    let nested = format!(
+        "stream.default-binder: {}x{}",
+        "${a:".repeat(5_000),
+        "}".repeat(5_000)
+    );
+    everything_shown(&nested);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_document_makes_the_program_panic(text in document()) {
+        everything_shown(&text);
+    }
+
+    #[test]
+    fn no_text_at_all_makes_the_program_panic(text in "[-:{}\\[\\],&*!|>'\"%@`#?a-c0-9. \n\t${}é]{0,120}") {
+        everything_shown(&text);
+    }
+
+    #[test]
+    fn a_secret_is_shown_by_no_document(text in document(), place in 0..6_usize) {
+        let secret = [
+            format!("spring.rabbitmq.password: {CANARY}"),
+            format!("spring.rabbitmq: {{ password: [{CANARY}] }}"),
+            format!("spring.rabbitmq: {{ password: {{ x: {CANARY} }}, port: x }}"),
+            format!("spring.rabbitmq.addresses: amqp://user:{CANARY}@host"),
+            "spring.kafka: { ssl.key-password: '${CANARY}', properties: { sasl.jaas.config: '${CANARY}' } }".to_owned(),
+            format!("stream.binders.k: {{ type: kafka, environment: {{ spring.kafka.ssl.key-password: {CANARY} }} }}"),
+        ];
+        let text = format!("{}\n---\n{text}", secret[place]);
+        let shown = everything_shown(&text);
+        prop_assert!(!shown.contains(CANARY), "{shown}");
+    }
+}

@@ -51,6 +51,7 @@ impl BinderFactory for RabbitBinderFactory {
 
     fn check_consumer(&self, spec: &ConsumerSpec) -> Result<()> {
         let options = ConsumerOptions::read(&spec.options);
+        check_destination(&spec.destination)?;
         if spec.partitioned && spec.group.is_none() {
             return Err(misconfigured(
                 "`consumer.partitioned` needs a `group`: the queues of an anonymous group have no index",
@@ -66,6 +67,7 @@ impl BinderFactory for RabbitBinderFactory {
 
     fn check_producer(&self, spec: &ProducerSpec) -> Result<()> {
         let options = ProducerOptions::read(&spec.options);
+        check_destination(&spec.destination)?;
         if spec.partition_count.is_none() {
             return Ok(());
         }
@@ -83,6 +85,16 @@ impl BinderFactory for RabbitBinderFactory {
             .dead_letter
             .map(|place| place.queue)
     }
+}
+
+/// An exchange without a name is the broker's own, to which nothing can be bound.
+fn check_destination(destination: &str) -> Result<()> {
+    if destination.is_empty() {
+        return Err(misconfigured(
+            "`destination` is empty; give it the name of an exchange",
+        ));
+    }
+    Ok(())
 }
 
 /// Says once that a message with deeply nested headers could end the process.

@@ -16,7 +16,7 @@ use rand::Rng;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{Refusal, within};
+use crate::error::{Refusal, is_unreadable, within};
 use crate::health::HealthBoard;
 use crate::settings::{Address, Settings};
 
@@ -36,6 +36,7 @@ pub(crate) struct Live {
     /// Cancelled when the connection is known to be lost.
     pub(crate) lost: CancellationToken,
     blocked: AtomicBool,
+    unreadable: AtomicBool,
     connection: Connection,
 }
 
@@ -58,9 +59,14 @@ impl Live {
         self.blocked.load(Ordering::Acquire)
     }
 
-    /// The largest frame that both sides agreed on.
-    pub(crate) fn frame_max_bytes(&self) -> usize {
-        usize::try_from(self.connection.configuration().frame_max()).unwrap_or(usize::MAX)
+    /// Notes that the connection ended because something the broker sent can't be read.
+    pub(crate) fn mark_unreadable(&self) {
+        self.unreadable.store(true, Ordering::Release);
+    }
+
+    /// Whether the connection ended because something the broker sent can't be read.
+    pub(crate) fn was_unreadable(&self) -> bool {
+        self.unreadable.load(Ordering::Acquire)
     }
 }
 
@@ -106,6 +112,11 @@ impl Link {
 
     pub(crate) fn health(&self) -> Health {
         self.health.whole()
+    }
+
+    /// Another connection with the same settings.
+    pub(crate) fn apart(&self, purpose: &'static str) -> Arc<Self> {
+        Self::new(self.settings.clone(), purpose)
     }
 
     /// The connection for a first bind: it fails within seconds, with what is wrong.
@@ -188,6 +199,7 @@ impl Link {
             generation: state.generation,
             lost: CancellationToken::new(),
             blocked: AtomicBool::new(false),
+            unreadable: AtomicBool::new(false),
             connection,
         });
         state.live = Some(live.clone());
@@ -270,6 +282,9 @@ impl Link {
                     }
                     // A channel's error is an event as well; that is its owner's business.
                     Event::Error(error) if !live.connection.status().connected() => {
+                        if is_unreadable(&error) {
+                            live.mark_unreadable();
+                        }
                         let refusal = Refusal::from(error);
                         health.set(0, Health::down(format!("connection lost: {}", refusal.message)));
                         live.lost.cancel();

@@ -56,6 +56,7 @@ pub(crate) async fn bind(
     let stopping = CancellationToken::new();
     let closing = CancellationToken::new();
     let context = Arc::new(LaneContext {
+        name: format!("consumer `{}`", spec.binding),
         link: consuming.clone(),
         plans,
         health: health.clone(),
@@ -82,8 +83,10 @@ pub(crate) async fn bind(
         starts.push(start);
     }
     drop(sender);
+    let requeues = options.requeues_failures(spec.max_attempts);
     let control = Arc::new(Control {
         lanes,
+        requeues,
         health,
         stopping,
         closing,
@@ -103,6 +106,9 @@ pub(crate) async fn bind(
         }
     }
     let dead_letter = match &plan.dead_letter {
+        _ if requeues => DeadLetterRoute::Native {
+            destination: plan.queue.as_str().into(),
+        },
         None => DeadLetterRoute::None,
         Some(place) if options.republish_to_dlq => {
             let target = RepublishTarget {
@@ -155,6 +161,8 @@ fn inbound(
 
 struct Control {
     lanes: Vec<Arc<Lane>>,
+    /// Rejected messages go back to their queue.
+    requeues: bool,
     health: Arc<HealthBoard>,
     stopping: CancellationToken,
     closing: CancellationToken,
@@ -170,6 +178,10 @@ impl Control {
 
 impl Settler for Control {
     fn settle(&self, receipt: Receipt, settlement: Settlement) {
+        let settlement = match settlement {
+            Settlement::Reject if self.requeues => Settlement::Release,
+            other => other,
+        };
         if let Some(lane) = self.lane(receipt.source) {
             lane.settle(&receipt, settlement);
         }

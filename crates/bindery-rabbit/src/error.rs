@@ -44,6 +44,16 @@ impl Refusal {
         self.kind == ErrorKind::Unauthorized || self.retry == Retry::Permanent
     }
 
+    /// The same refusal of something that worked before: it is tried again soon.
+    #[must_use]
+    pub(crate) fn after_it_worked(mut self) -> Self {
+        if self.kind == ErrorKind::Topology {
+            self.kind = ErrorKind::Unavailable;
+            self.retry = Retry::Temporary;
+        }
+        self
+    }
+
     /// The same refusal with what was being done in front.
     #[must_use]
     pub(crate) fn while_doing(mut self, what: &str) -> Self {

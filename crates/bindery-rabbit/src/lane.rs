@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::acks::{Action, Tracker};
 use crate::connection::{Link, Live, RPC_LIMIT, backoff_after};
 use crate::convert::Inbound;
-use crate::error::{Refusal, within};
+use crate::error::{Refusal, is_unreadable, within};
 use crate::health::HealthBoard;
 use crate::plans::Plans;
 use crate::provision::{declare, short};
@@ -36,6 +36,8 @@ const APART_AFTER: Duration = Duration::from_millis(250);
 
 /// What all lanes of a consumer share.
 pub(crate) struct LaneContext {
+    /// The consumer, for people.
+    pub(crate) name: String,
     pub(crate) link: Arc<Link>,
     pub(crate) plans: Plans,
     pub(crate) health: Arc<HealthBoard>,
@@ -111,10 +113,21 @@ pub(crate) type Started = oneshot::Sender<Result<(), Refusal>>;
 enum Ended {
     /// The consumer is closed.
     Closed,
+    /// The lane has behaved on a connection of its own for long enough.
+    Released,
     Lost(Refusal),
 }
 
+/// After how many connections lost in a row over something unreadable a lane gets a connection of its own.
+const QUARANTINE_AFTER: u32 = 2;
+/// How long a lane stays there without losing it.
+const QUARANTINE_FOR: Duration = Duration::from_secs(60);
+
 /// Runs a lane until its consumer is closed. When the first attempt fails it is reported and the lane ends.
+///
+/// A message that the client library can't read ends its connection, each time it is delivered. A lane whose connection
+/// ended twice that way goes on with a connection of its own and one message at a time, so that it disturbs no other
+/// lane and a queue with a delivery limit gets rid of the right message.
 pub(crate) async fn run(
     lane: Arc<Lane>,
     context: Arc<LaneContext>,
@@ -123,18 +136,27 @@ pub(crate) async fn run(
 ) {
     let mut started = Some(started);
     let mut deliveries = Some(deliveries);
-    let mut failures = 0;
+    let mut quarantine: Option<Arc<Link>> = None;
+    let (mut failures, mut unreadable) = (0, 0);
     loop {
+        let link = quarantine.as_ref().unwrap_or(&context.link);
         let live = tokio::select! {
-            live = context.link.steady() => live,
+            live = link.steady() => live,
             () = context.stopping.cancelled() => None,
         };
         let Some(live) = live else {
             break;
         };
         let since = Instant::now();
-        let refusal = match session(&lane, &context, &live, &mut deliveries, &mut started).await {
+        let apart = quarantine.is_some();
+        let ended = session(&lane, &context, &live, apart, &mut deliveries, &mut started).await;
+        let refusal = match ended {
             Ended::Closed => break,
+            Ended::Released => {
+                leave(&mut quarantine).await;
+                unreadable = 0;
+                continue;
+            }
             Ended::Lost(refusal) => refusal,
         };
         if let Some(started) = started.take() {
@@ -143,15 +165,31 @@ pub(crate) async fn run(
             return;
         }
         context.health.set(lane.index(), Health::from(&refusal));
-        failures = if since.elapsed() > Duration::from_secs(30) {
-            0
-        } else {
-            failures + 1
+        let was_steady = since.elapsed() > Duration::from_secs(30);
+        failures = if was_steady { 0 } else { failures + 1 };
+        unreadable = match live.was_unreadable() {
+            true => unreadable + 1,
+            false if was_steady => 0,
+            false => unreadable,
         };
+        if unreadable >= QUARANTINE_AFTER && quarantine.is_none() {
+            let name = &context.name;
+            tracing::warn!(
+                "{name}: goes on with a connection of its own, because messages that can't be read end it"
+            );
+            quarantine = Some(context.link.apart("quarantine"));
+        }
         tokio::select! {
             () = tokio::time::sleep(backoff_after(&refusal, failures)) => {}
             () = context.stopping.cancelled() => break,
         }
+    }
+    leave(&mut quarantine).await;
+}
+
+async fn leave(quarantine: &mut Option<Arc<Link>>) {
+    if let Some(link) = quarantine.take() {
+        link.close().await;
     }
 }
 
@@ -165,10 +203,12 @@ async fn session(
     lane: &Lane,
     context: &LaneContext,
     live: &Live,
+    apart: bool,
     deliveries: &mut Option<mpsc::Sender<DeliveryBatch>>,
     started: &mut Option<Started>,
 ) -> Ended {
-    let opened = open(lane, context, live).await;
+    let prefetch = if apart { 1 } else { context.prefetch };
+    let opened = open(lane, context, live, prefetch).await;
     let (channel, consumer, queue) = match opened {
         Ok(opened) => opened,
         Err(refusal) => return Ended::Lost(refusal),
@@ -184,13 +224,20 @@ async fn session(
     let session = Session {
         lane,
         context,
+        live,
         channel,
         source: source.clone(),
         inbound,
     };
-    let ended = session.run(live, consumer, deliveries).await;
+    let ended = tokio::select! {
+        ended = session.run(consumer, deliveries) => ended,
+        () = tokio::time::sleep(QUARANTINE_FOR), if apart => Ended::Released,
+    };
     source.revoked.cancel();
     lane.renew();
+    if let Ended::Lost(refusal) = ended {
+        return Ended::Lost(refusal.after_it_worked());
+    }
     if matches!(ended, Ended::Closed) {
         let closing = session.channel.close(200, "OK".into());
         // What isn't settled goes back when the channel ends, one way or the other.
@@ -203,11 +250,12 @@ async fn open(
     lane: &Lane,
     context: &LaneContext,
     live: &Live,
+    prefetch: u16,
 ) -> Result<(Channel, lapin::Consumer, String), Refusal> {
     let plan = context.plans.of_connection(live.generation);
     declare(live, &plan.topology).await?;
     let channel = live.channel().await?;
-    let qos = channel.basic_qos(context.prefetch, BasicQosOptions { global: false });
+    let qos = channel.basic_qos(prefetch, BasicQosOptions { global: false });
     within(RPC_LIMIT, "setting the prefetch", qos).await?;
     let mut arguments = FieldTable::default();
     if let Some(priority) = context.priority {
@@ -232,6 +280,7 @@ async fn open(
 struct Session<'a> {
     lane: &'a Lane,
     context: &'a LaneContext,
+    live: &'a Live,
     channel: Channel,
     source: Arc<Source>,
     inbound: Inbound,
@@ -240,7 +289,6 @@ struct Session<'a> {
 impl Session<'_> {
     async fn run(
         &self,
-        live: &Live,
         consumer: lapin::Consumer,
         deliveries: &mut Option<mpsc::Sender<DeliveryBatch>>,
     ) -> Ended {
@@ -258,7 +306,7 @@ impl Session<'_> {
                     Ok(()) => Ended::Closed,
                     Err(refusal) => Ended::Lost(refusal),
                 },
-                () = live.lost.cancelled() => {
+                () = self.live.lost.cancelled() => {
                     return Ended::Lost(Refusal::temporary(ErrorKind::Unavailable, "the connection was lost"));
                 }
             }
@@ -296,7 +344,7 @@ impl Session<'_> {
             };
             let first = match next {
                 Some(Ok(delivery)) => delivery,
-                Some(Err(error)) => return Err(Refusal::from(error)),
+                Some(Err(error)) => return Err(self.broken(error)),
                 None if cancelling => break,
                 None => {
                     let why = "the broker cancelled the consumer, perhaps because its queue was deleted";
@@ -308,7 +356,10 @@ impl Session<'_> {
                 // An end or an error comes again with the next call.
                 match consumer.next().now_or_never() {
                     Some(Some(Ok(delivery))) => batch.push(delivery),
-                    Some(Some(Err(error))) => return Err(Refusal::from(error)),
+                    Some(Some(Err(error))) => {
+                        self.hand_over(&sender, batch).await;
+                        return Err(self.broken(error));
+                    }
                     Some(None) if cancelling => {
                         self.hand_over(&sender, batch).await;
                         drop(sender);
@@ -323,6 +374,13 @@ impl Session<'_> {
         drop(sender);
         *deliveries = None;
         Ok(())
+    }
+
+    fn broken(&self, error: lapin::Error) -> Refusal {
+        if is_unreadable(&error) {
+            self.live.mark_unreadable();
+        }
+        Refusal::from(error)
     }
 
     async fn hand_over(&self, sender: &mpsc::Sender<DeliveryBatch>, batch: Vec<lapin::message::Delivery>) {

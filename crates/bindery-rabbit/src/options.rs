@@ -117,6 +117,7 @@ pub(crate) struct ConsumerOptions {
     pub(crate) durable_subscription: bool,
     pub(crate) republish_to_dlq: bool,
     pub(crate) republish_delivery_mode: u8,
+    pub(crate) requeue_rejected: bool,
     pub(crate) header_patterns: Patterns,
     pub(crate) exclusive: bool,
     pub(crate) consumer_priority: Option<i64>,
@@ -146,6 +147,7 @@ impl ConsumerOptions {
             durable_subscription: options.flag("durable-subscription", true),
             republish_to_dlq: options.flag("republish-to-dlq", true),
             republish_delivery_mode: delivery_mode(options, "republish-delivery-mode"),
+            requeue_rejected: options.flag("requeue-rejected", false),
             header_patterns: Patterns::read(options, "header-patterns"),
             exclusive: options.flag("exclusive", false),
             consumer_priority: options.integer("consumer-priority").filter(|value| *value >= 0),
@@ -157,6 +159,11 @@ impl ConsumerOptions {
                 .to_owned(),
             max_decompressed_bytes: size(options, "max-decompressed-bytes").unwrap_or(MAX_DECOMPRESSED_BYTES),
         }
+    }
+
+    /// Whether a failed message goes back to its queue for ever: Spring's rule for `requeue-rejected`.
+    pub(crate) fn requeues_failures(&self, max_attempts: u32) -> bool {
+        self.requeue_rejected && !self.republish_to_dlq && max_attempts <= 1
     }
 }
 

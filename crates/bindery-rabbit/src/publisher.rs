@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::confirms::{Confirms, Identity, Returned, Verdict};
 use crate::connection::{Link, Live, RPC_LIMIT, backoff_after, closed};
 use crate::error::{Refusal, within};
-use crate::health::HealthBoard;
+use crate::health::{HealthBoard, worst};
 use crate::provision::declare;
 use crate::topology::Topology;
 
@@ -149,8 +149,10 @@ impl Publisher {
         }
     }
 
+    /// How publishing is; the connection's trouble, such as a broker that blocks publishers, is ours too.
     pub(crate) fn health(&self) -> Health {
-        self.health.whole()
+        let parts = [self.health.whole(), self.link.health()];
+        worst(&parts).unwrap_or_else(Health::unknown)
     }
 
     /// Takes nothing more; the task ends when what was accepted is done.
@@ -212,7 +214,6 @@ impl Publisher {
         let reason = self
             .health()
             .reason
-            .or_else(|| self.link.health().reason)
             .unwrap_or_else(|| "the connection isn't ready".to_owned());
         for queued in expired {
             let seconds = self.limits.confirm_timeout.as_secs_f32();
@@ -327,7 +328,10 @@ async fn session(publisher: &Publisher, live: &Live) -> Ended {
         flying: VecDeque::new(),
         confirms: Confirms::new(),
     };
-    let ended = session.run(live).await;
+    let ended = match session.run(live).await {
+        Ended::Lost(refusal) => Ended::Lost(refusal.after_it_worked()),
+        Ended::Closed => Ended::Closed,
+    };
     match &ended {
         Ended::Closed => {
             let closing = session.channel.close(200, "OK".into());

@@ -143,15 +143,6 @@ impl Settings {
         };
         Ok(OwnedTLSConfig { identity, cert_chain })
     }
-
-    /// The addresses for people.
-    pub(crate) fn places(&self) -> String {
-        self.addresses
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(",")
-    }
 }
 
 impl fmt::Debug for Settings {
@@ -338,7 +329,10 @@ mod tests {
             (uris[2].authority.host.as_str(), uris[2].authority.port),
             ("::1", 7)
         );
-        assert_eq!(settings.places(), "a.example:1234,b.example:5672,[::1]:7");
+        assert_eq!(
+            format!("{:?}", settings.addresses),
+            "[a.example:1234, b.example:5672, [::1]:7]"
+        );
     }
 
     #[test]

@@ -56,7 +56,6 @@ fn dead_letter_input(failing: &ConsumerSpec, queue: &str) -> ConsumerSpec {
 bindery_conformance::conformance_suite! {
     fixture: fixture(),
     not_applicable: [
-        "delivery::a_tombstone_stays_a_tombstone",
         "ordering::every_partition_is_in_order",
         "groups::a_new_group_starts_with_the_oldest_message",
         "partitions::a_key_stays_in_its_partition",

@@ -9,4 +9,10 @@
 
 mod basics;
 mod conformance;
+mod dead_letters;
+mod failures;
+mod groups;
+mod hostile;
+mod raw;
+mod recovery;
 mod support;

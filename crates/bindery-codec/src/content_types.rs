@@ -99,6 +99,10 @@ impl Codecs for ContentTypes {
     fn codec(&self, content_type: &str) -> Option<Codec> {
         self.find(content_type, None)
     }
+
+    fn of_binding(&self, binding: &BindingName) -> Option<Arc<dyn Codecs>> {
+        Some(Arc::new(self.for_binding(binding)))
+    }
 }
 
 /// The codecs as one binding sees them.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, ErrorKind, Result};
+use crate::{BindingName, Error, ErrorKind, Result};
 
 /// A codec for a content type that isn't built in. Values pass through it in their JSON form.
 pub trait ExternalCodec: Send + Sync + fmt::Debug {
@@ -184,6 +184,11 @@ pub(crate) fn short_name<T: ?Sized>() -> String {
 pub trait Codecs: Send + Sync + fmt::Debug {
     /// The codec for a content type such as `application/json;charset=UTF-8`, or `None`.
     fn codec(&self, content_type: &str) -> Option<Codec>;
+
+    /// The codecs of one binding, where it has some of its own: a schema that the configuration names for it.
+    fn of_binding(&self, _binding: &BindingName) -> Option<Arc<dyn Codecs>> {
+        None
+    }
 }
 
 /// The built-in codecs alone: JSON, text and bytes, each under its usual names.

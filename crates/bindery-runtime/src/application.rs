@@ -219,7 +219,8 @@ impl<E: Environment> Application<E> {
             None => E::codecs(&model)?,
         };
         if self.banner {
-            println!("{}", crate::config::report::banner(&model));
+            let report = crate::config::report::table(&model, &self.factories);
+            println!("{}\n\n{report}", crate::config::report::banner(&model));
         }
         let management = model.management.clone();
         let mut running = assembly::assemble(

@@ -122,17 +122,20 @@ impl Site {
         })
     }
 
-    fn codec(&self, content_type: &str) -> Result<Codec> {
-        let known = self
+    /// The codecs of a binding, and the one for its content type.
+    fn codecs(&self, binding: &BindingName, content_type: &str) -> Result<(Arc<dyn Codecs>, Codec)> {
+        let codecs = self
             .codecs
+            .of_binding(binding)
+            .unwrap_or_else(|| self.codecs.clone());
+        let codec = codecs
             .codec(content_type)
             .or_else(|| BuiltInCodecs.codec(content_type));
-        known.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Configuration,
-                format!("no codec for the content type `{content_type}`"),
-            )
-        })
+        let codec = codec.ok_or_else(|| {
+            let text = format!("no codec for the content type `{content_type}`");
+            Error::new(ErrorKind::Configuration, text).with("binding", binding)
+        })?;
+        Ok((codecs, codec))
     }
 
     fn dynamic_output(&self, name: &str) -> Result<Arc<OutputBinding>> {
@@ -146,7 +149,7 @@ impl Site {
         let (kind, binder) = self.binder(&spec.binder)?;
         let context = OutputContext {
             content_type: spec.content_type.clone(),
-            codec: self.codec(&spec.content_type)?,
+            codec: self.codecs(&spec.name, &spec.content_type)?.1,
         };
         let status = BindingStatus::new();
         let destination = spec.producer.destination.clone();
@@ -241,11 +244,12 @@ impl Site {
         outputs: &[Arc<OutputBinding>],
         states: &Arc<States>,
     ) -> Result<Arc<ListenerContext>> {
+        let (codecs, codec) = self.codecs(name, content_type)?;
         Ok(Arc::new(ListenerContext {
             binding: name.shared(),
             content_type: content_type.clone(),
-            codec: self.codec(content_type)?,
-            codecs: self.codecs.clone(),
+            codec,
+            codecs,
             outputs: outputs.iter().map(|output| output.context.clone()).collect(),
             states: states.clone(),
         }))

@@ -92,7 +92,7 @@ impl Binder for KafkaBinder {
             tombstones: true,
             native_dead_letter: false,
             redelivers_released: false,
-            reports_unroutable: true,
+            reports_unroutable: false,
             retains: true,
         }
     }

@@ -1,7 +1,5 @@
 //! Storing and committing offsets: what was accepted without a gap, as the next offset to consume.
 
-use std::sync::atomic::Ordering;
-
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
@@ -46,20 +44,14 @@ pub(crate) fn store(consumer: &BaseConsumer<ConsumeContext>, shared: &Shared) {
     }
 }
 
-/// Commits what is stored.
+/// Commits what is stored. Waiting for the answer has no deadline of its own: with the coordinator gone it may take
+/// as long as the session.
 pub(crate) fn commit(consumer: &BaseConsumer<ConsumeContext>, shared: &Shared, mode: CommitMode) {
     shared.reset_settled();
-    let outstanding = matches!(mode, CommitMode::Async);
-    if outstanding {
-        shared.commits.fetch_add(1, Ordering::AcqRel);
-    }
-    let Err(error) = consumer.commit_consumer_state(mode) else {
-        return;
-    };
-    if outstanding {
-        shared.commits.fetch_sub(1, Ordering::AcqRel);
-    }
-    if error.rdkafka_error_code() != Some(RDKafkaErrorCode::NoOffset) {
-        tracing::debug!(topic = &*shared.topic, "offsets were not committed: {error}");
+    match consumer.commit_consumer_state(mode) {
+        Ok(()) => {}
+        Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) => {}
+        // The next commit carries the same offsets and more.
+        Err(error) => tracing::debug!(topic = &*shared.topic, "offsets were not committed: {error}"),
     }
 }

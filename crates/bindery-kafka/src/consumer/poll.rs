@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bindery_core::DeliveryBatch;
+use bindery_core::{DeliveryBatch, Status};
 use rand::Rng;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -39,8 +39,6 @@ const NAP: Duration = Duration::from_millis(5);
 const BURST: usize = 4096;
 /// How far the first unsettled message may lag behind the last one handed out, in offsets.
 const WINDOW: usize = 10_000;
-/// How long closing waits for the last commit.
-const CLOSE_COMMIT: Duration = Duration::from_secs(5);
 
 /// Makes a consumer that has subscribed or taken its partitions.
 pub(crate) type Connect =
@@ -295,26 +293,19 @@ impl Poller {
 
     /// Commits what was accepted and lets the assignment go. The consumer itself leaves its group when it is dropped.
     fn close(&mut self, consumer: &BaseConsumer<ConsumeContext>) {
-        let assigned = self.shared.assigned();
         commit::store(consumer, &self.shared);
         self.abandon();
-        self.pause_for_good(consumer, &assigned);
-        // Asynchronously and with polls: the synchronous call has no timeout when the coordinator is gone.
-        commit::commit(consumer, &self.shared, CommitMode::Async);
-        let deadline = Instant::now() + CLOSE_COMMIT;
-        while self.shared.commits.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
-            let _ = consumer.poll(POLL_PAUSED);
-        }
-    }
-
-    fn pause_for_good(&self, consumer: &BaseConsumer<ConsumeContext>, partitions: &[i32]) {
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition(&self.shared.topic, *partition);
-        }
-        if let Err(error) = consumer.pause(&list) {
-            tracing::debug!(topic = &*self.shared.topic, "could not pause: {error}");
-        }
+        // With no broker there is nobody to wait for; what isn't committed is delivered again.
+        let reachable = self.shared.reports.health().status != Status::Down;
+        commit::commit(
+            consumer,
+            &self.shared,
+            if reachable {
+                CommitMode::Sync
+            } else {
+                CommitMode::Async
+            },
+        );
     }
 
     /// Ends all assignments without waiting for work in progress.

@@ -9,7 +9,7 @@ use rdkafka::ClientContext;
 use rdkafka::TopicPartitionList;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::Offset;
 use rdkafka::types::RDKafkaRespErr;
 
@@ -195,19 +195,6 @@ impl ConsumerContext for ConsumeContext {
         match event {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assigned(consumer, list),
             _ => self.revoked(consumer, list),
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        let _ = self
-            .shared
-            .commits
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| count.checked_sub(1));
-        match result.as_ref().err().and_then(KafkaError::rdkafka_error_code) {
-            None => self.shared.reports.alive(),
-            Some(RDKafkaErrorCode::NoOffset) => {}
-            // The next commit carries the same offsets and more.
-            Some(code) => tracing::debug!(topic = &*self.shared.topic, "a commit failed: {code}"),
         }
     }
 }

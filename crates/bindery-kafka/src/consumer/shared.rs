@@ -30,8 +30,6 @@ pub(crate) struct Shared {
     thread: OnceLock<Thread>,
     lag: AtomicU64,
     pub(crate) stage: watch::Sender<Stage>,
-    /// Commits whose answer is outstanding.
-    pub(crate) commits: AtomicUsize,
     /// Counts assignments and revocations, so that the poll thread notices that its current source ended.
     pub(crate) rebalances: AtomicU64,
 }
@@ -83,7 +81,6 @@ impl Shared {
             thread: OnceLock::new(),
             lag: AtomicU64::new(UNKNOWN_LAG),
             stage: watch::Sender::new(Stage::Joining),
-            commits: AtomicUsize::new(0),
             rebalances: AtomicU64::new(0),
         })
     }

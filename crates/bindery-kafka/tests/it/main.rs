@@ -2,5 +2,13 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests may end with a panic")]
 
 mod conformance;
+mod dead_letter;
+mod flow;
+mod groups;
+mod health;
+mod lifecycle;
+mod provisioning;
 mod round_trip;
+mod settlement;
 mod support;
+mod wire;

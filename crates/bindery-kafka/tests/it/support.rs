@@ -52,11 +52,21 @@ pub(crate) fn unique(name: &str) -> String {
     format!("it-{name}-{}", uuid::Uuid::new_v4().simple())
 }
 
+/// The name that a test's group has on the broker: groups of different tests must not rebalance each other.
+pub(crate) fn group_of(topic: &str, group: &str) -> String {
+    format!("{group}-{topic}")
+}
+
+/// The dead letter topic of group `g`.
+pub(crate) fn dead_letters_of(topic: &str) -> String {
+    format!("error.{topic}.{}", group_of(topic, "g"))
+}
+
 pub(crate) fn consumer(topic: &str, group: Option<&str>, extra: Value) -> ConsumerSpec {
     ConsumerSpec {
         binding: BindingName::new("sink-in-0"),
         destination: topic.into(),
-        group: group.map(Into::into),
+        group: group.map(|group| group_of(topic, group).into()),
         concurrency: 1,
         partitioned: false,
         instance_count: 1,
@@ -134,4 +144,55 @@ pub(crate) fn payload(delivery: &Delivery) -> String {
 
 pub(crate) fn accept(consumer: &Consumer, delivery: Delivery) {
     consumer.settler.settle(delivery.receipt, Settlement::Accept);
+}
+
+pub(crate) fn payloads(deliveries: &[Delivery]) -> Vec<String> {
+    deliveries.iter().map(payload).collect()
+}
+
+/// `0`, `1`, … as payloads.
+pub(crate) fn numbers(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|number| number.to_string()).collect()
+}
+
+pub(crate) fn accept_all(consumer: &Consumer, deliveries: Vec<Delivery>) {
+    for delivery in deliveries {
+        accept(consumer, delivery);
+    }
+}
+
+/// Settles, leaves the group, and waits until that is done.
+pub(crate) async fn close(consumer: Consumer) {
+    within(consumer.control.close()).await;
+}
+
+/// A topic with so many partitions, and a producer for it.
+pub(crate) async fn topic(
+    binder: &Arc<dyn Binder>,
+    name: &str,
+    partitions: u32,
+) -> (String, Arc<dyn Producer>) {
+    let topic = unique(name);
+    let producer = binder
+        .bind_producer(&producer(&topic, Some(partitions), json!({})))
+        .await
+        .unwrap();
+    (topic, producer)
+}
+
+/// Sends a payload to a partition.
+pub(crate) async fn send_to(producer: &Arc<dyn Producer>, partition: i32, payload: &str) {
+    let mut record = record(payload);
+    record.partition = Some(partition);
+    send(producer, record).await.unwrap();
+}
+
+/// Waits until `reached`, looking again and again.
+pub(crate) async fn eventually(what: &str, mut reached: impl FnMut() -> bool) {
+    let waited = tokio::time::timeout(DEADLINE, async {
+        while !reached() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "{what}: it takes too long");
 }

@@ -11,8 +11,6 @@ pub enum Need {
     Partitions,
     /// [`Capabilities::partitions`] that the broker assigns to the members of a group.
     AssignedPartitions,
-    /// [`Capabilities::tombstones`].
-    Tombstones,
     /// [`Capabilities::redelivers_released`].
     RedeliversReleased,
     /// [`Capabilities::reports_unroutable`].
@@ -35,7 +33,6 @@ impl Need {
         match self {
             Self::Partitions => capabilities.partitions,
             Self::AssignedPartitions => capabilities.partitions && fixture.assigns_partitions,
-            Self::Tombstones => capabilities.tombstones,
             Self::RedeliversReleased => capabilities.redelivers_released,
             Self::ReportsUnroutable => capabilities.reports_unroutable,
             Self::Retains => capabilities.retains,
@@ -56,7 +53,6 @@ impl Need {
             Self::AssignedPartitions => {
                 "the broker assigns no partitions: each instance has the one of its index"
             }
-            Self::Tombstones => "the binder has no tombstones",
             Self::RedeliversReleased => {
                 "the binder redelivers a released message only when its source is assigned anew"
             }

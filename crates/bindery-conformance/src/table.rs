@@ -10,7 +10,7 @@ macro_rules! for_each_case {
             delivery {
                 payloads_arrive_as_they_were_sent [];
                 a_large_payload_arrives_whole [];
-                a_tombstone_stays_a_tombstone [Tombstones];
+                a_tombstone_stays_one_or_is_refused [];
                 a_key_arrives_with_its_message [];
                 a_message_says_where_it_comes_from [];
                 many_messages_arrive_once_each [];

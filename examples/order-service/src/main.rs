@@ -2,13 +2,14 @@
 //! (127.0.0.1:8080).
 
 use std::env;
+use std::error::Error;
 
 use order_service::{OrderBook, Orders};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 #[bindery::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -41,6 +41,18 @@ struct Books {
 enum Payment {
     Taken { customer_id: i64, amount: Cents },
     Declined { credit: Cents },
+    Refunded,
+}
+
+/// The answer to a charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Charge {
+    /// The price was taken.
+    Taken(PaymentTaken),
+    /// The credit doesn't cover it; nothing was taken.
+    Declined(PaymentDeclined),
+    /// The order was given up; nothing is taken for it any more.
+    Refunded,
 }
 
 impl Ledger {
@@ -63,10 +75,7 @@ impl Ledger {
     }
 
     /// Takes the price of an order from the customer's credit.
-    ///
-    /// # Errors
-    /// When the credit doesn't cover it; then nothing is taken.
-    pub fn charge(&self, reserved: &StockReserved) -> Result<PaymentTaken, PaymentDeclined> {
+    pub fn charge(&self, reserved: &StockReserved) -> Charge {
         let Books { credit, payments } = &mut *self.books();
         let (order_id, customer_id, amount) = (reserved.order_id, reserved.customer_id, reserved.total);
         let payment = payments
@@ -81,20 +90,20 @@ impl Ledger {
                 },
             });
         match *payment {
-            Payment::Taken { amount, .. } => Ok(PaymentTaken { order_id, amount }),
-            Payment::Declined { credit } => Err(PaymentDeclined {
+            Payment::Taken { amount, .. } => Charge::Taken(PaymentTaken { order_id, amount }),
+            Payment::Declined { credit } => Charge::Declined(PaymentDeclined {
                 order_id,
                 amount,
                 credit,
             }),
+            Payment::Refunded => Charge::Refunded,
         }
     }
 
-    /// Gives back what was taken for an order, if anything was. The order is declined from then on.
+    /// Gives back what was taken for an order, if anything was, and takes nothing for it from then on.
     pub fn refund(&self, order_id: i64) {
         let Books { credit, payments } = &mut *self.books();
-        let declined = Payment::Declined { credit: Cents(0) };
-        if let Some(Payment::Taken { customer_id, amount }) = payments.insert(order_id, declined) {
+        if let Some(Payment::Taken { customer_id, amount }) = payments.insert(order_id, Payment::Refunded) {
             *credit.entry(customer_id).or_default() += amount;
         }
     }
@@ -106,7 +115,7 @@ impl Ledger {
         payments
             .filter_map(|(order_id, payment)| match payment {
                 Payment::Taken { amount, .. } => Some((*order_id, *amount)),
-                Payment::Declined { .. } => None,
+                Payment::Declined { .. } | Payment::Refunded => None,
             })
             .collect()
     }
@@ -135,33 +144,28 @@ mod tests {
         assert_eq!(credit_line(Cents::whole(1)), Cents::whole(2_000_400));
     }
 
+    /// Whether the price is taken.
+    fn pays(ledger: &Ledger, reserved: &StockReserved) -> bool {
+        matches!(ledger.charge(reserved), Charge::Taken(_))
+    }
+
     #[test]
     fn a_payment_is_taken_from_the_credit_until_it_is_used_up() {
         let ledger = Ledger::new([(7, Cents(100))]);
-        assert_eq!(
-            ledger.charge(&reserved(1, 7, 60)),
-            Ok(PaymentTaken {
-                order_id: 1,
-                amount: Cents(60)
-            })
-        );
-        assert_eq!(
-            ledger.charge(&reserved(2, 7, 41)),
-            Err(PaymentDeclined {
-                order_id: 2,
-                amount: Cents(41),
-                credit: Cents(40)
-            })
-        );
-        assert!(ledger.charge(&reserved(3, 7, 40)).is_ok());
-        assert!(
-            ledger.charge(&reserved(4, 8, 1)).is_err(),
-            "customer 8 is unknown"
-        );
-        assert!(
-            ledger.charge(&reserved(5, 7, -1)).is_err(),
-            "nobody is paid for ordering"
-        );
+        let taken = PaymentTaken {
+            order_id: 1,
+            amount: Cents(60),
+        };
+        assert_eq!(ledger.charge(&reserved(1, 7, 60)), Charge::Taken(taken));
+        let declined = PaymentDeclined {
+            order_id: 2,
+            amount: Cents(41),
+            credit: Cents(40),
+        };
+        assert_eq!(ledger.charge(&reserved(2, 7, 41)), Charge::Declined(declined));
+        assert!(pays(&ledger, &reserved(3, 7, 40)));
+        assert!(!pays(&ledger, &reserved(4, 8, 1)), "customer 8 is unknown");
+        assert!(!pays(&ledger, &reserved(5, 7, -1)), "nobody is paid for ordering");
         assert_eq!(ledger.taken(), HashMap::from([(1, Cents(60)), (3, Cents(40))]));
     }
 
@@ -169,18 +173,18 @@ mod tests {
     fn an_order_that_comes_again_is_not_charged_again() {
         let ledger = Ledger::new([(7, Cents(100))]);
         let answers = [60, 60].map(|total| ledger.charge(&reserved(1, 7, total)));
-        assert!(answers[0].is_ok() && answers[0] == answers[1]);
-        assert!(ledger.charge(&reserved(2, 7, 40)).is_ok());
+        assert_eq!(answers[0], answers[1]);
+        assert!(pays(&ledger, &reserved(2, 7, 40)));
     }
 
     #[test]
     fn a_refund_is_given_once_and_for_good() {
         let ledger = Ledger::new([(7, Cents(100))]);
-        ledger.charge(&reserved(1, 7, 60)).unwrap();
+        assert!(pays(&ledger, &reserved(1, 7, 60)));
         ledger.refund(1);
         ledger.refund(1);
-        assert!(ledger.charge(&reserved(1, 7, 60)).is_err());
-        assert!(ledger.charge(&reserved(2, 7, 100)).is_ok());
-        assert!(ledger.charge(&reserved(3, 7, 1)).is_err());
+        assert_eq!(ledger.charge(&reserved(1, 7, 60)), Charge::Refunded);
+        assert!(pays(&ledger, &reserved(2, 7, 100)));
+        assert!(!pays(&ledger, &reserved(3, 7, 1)));
     }
 }

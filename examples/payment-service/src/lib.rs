@@ -10,7 +10,7 @@ use bindery::prelude::*;
 use shop_events::{PaymentDeclined, PaymentTaken, StockReserved};
 use tracing::debug;
 
-pub use ledger::{Ledger, credit_line};
+pub use ledger::{Charge, Ledger, credit_line};
 pub use provider::{Provider, ProviderError};
 
 /// The service: its state and its listeners.
@@ -32,15 +32,12 @@ pub async fn charge(
 ) -> Result<(Option<PaymentTaken>, Option<PaymentDeclined>), ProviderError> {
     let order_id = reserved.order_id;
     provider.authorize(order_id, attempt.0)?;
-    Ok(match ledger.charge(&reserved) {
-        Ok(taken) => {
-            debug!(order.id = order_id, amount = %taken.amount, "payment taken");
-            (Some(taken), None)
-        }
-        Err(declined) => {
-            debug!(order.id = order_id, amount = %declined.amount, credit = %declined.credit, "payment declined");
-            (None, Some(declined))
-        }
+    let answer = ledger.charge(&reserved);
+    debug!(order.id = order_id, ?answer, "charged");
+    Ok(match answer {
+        Charge::Taken(taken) => (Some(taken), None),
+        Charge::Declined(declined) => (None, Some(declined)),
+        Charge::Refunded => (None, None),
     })
 }
 

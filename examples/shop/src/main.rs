@@ -1,12 +1,13 @@
 //! `cargo run -p shop`: see `cargo run -p shop -- --help`.
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use shop::options::{Arguments, Command, Options};
 use tracing_subscriber::EnvFilter;
 
 #[bindery::main]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -21,7 +22,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn run(options: &Options) -> anyhow::Result<bool> {
+async fn run(options: &Options) -> Result<bool, Box<dyn Error + Send + Sync>> {
     let summary = shop::run(options).await?;
     println!("\n{summary}");
     if options.json {

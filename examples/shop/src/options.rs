@@ -53,6 +53,9 @@ pub struct Options {
     /// Prints the summary as one JSON object, on the last line
     #[arg(long)]
     pub json: bool,
+    /// Properties of the services: `--key=value` with a dot in the key.
+    #[arg(skip)]
+    pub properties: Vec<String>,
 }
 
 /// Which orders to place, and how fast.
@@ -98,9 +101,13 @@ fn rate(text: &str) -> Result<f64, String> {
 }
 
 impl Arguments {
-    /// Reads the arguments of the program. Properties of the services are left to the services.
+    /// Reads the arguments of the program.
     pub fn read(arguments: impl IntoIterator<Item = String>) -> Self {
-        Self::parse_from(arguments.into_iter().filter(|argument| !is_property(argument)))
+        let (properties, own): (Vec<_>, Vec<_>) =
+            arguments.into_iter().partition(|argument| is_property(argument));
+        let mut arguments = Self::parse_from(own);
+        arguments.options.properties = properties;
+        arguments
     }
 }
 
@@ -132,7 +139,7 @@ mod tests {
         let options =
             read("shop --orders 7 --spring.kafka.bootstrap-servers=h:1 --stream.default-binder=rabbit")
                 .options;
-        assert_eq!(options.load.orders, 7);
+        assert_eq!((options.load.orders, options.properties.len()), (7, 2));
     }
 
     #[test]

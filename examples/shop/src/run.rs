@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
+use order_service::Status;
 use serde::Serialize;
 use shop_events::{OrderPlaced, data, grouped};
 
@@ -39,7 +40,10 @@ pub struct Summary {
 /// When a configuration has problems, a binding doesn't get ready, or a service doesn't stop in time.
 pub async fn run(options: &Options) -> bindery::Result<Summary> {
     let shop = Shop::start(options).await?;
-    shop.wait_ready(options.load.patience()).await?;
+    if let Err(error) = shop.wait_ready(options.load.patience()).await {
+        report(&shop.troubles());
+        return Err(error);
+    }
 
     let orders: Vec<_> = data::orders(options.load.orders).collect();
     let start = Instant::now();
@@ -87,10 +91,43 @@ async fn watch(shop: &Shop, orders: &[OrderPlaced], patience: Duration) {
         }
         // The last order has ended before everybody has heard of it: stock may still be on its way back.
         let done = counts.ended() == total && shop.unsettled() == 0 && shop.books.audit(orders).ok();
-        if done || last.1.elapsed() > patience {
-            return progress.finish(counts, shop.retried(), total);
+        let stuck = last.1.elapsed() > patience;
+        if done || stuck {
+            progress.finish(counts, shop.retried(), total);
+        }
+        if stuck && !done {
+            explain(shop, orders, patience);
+        }
+        if done || stuck {
+            return;
         }
         progress.show(counts, shop.retried(), total);
+    }
+}
+
+/// Says what is missing.
+fn explain(shop: &Shop, orders: &[OrderPlaced], patience: Duration) {
+    let open = orders.iter().filter(|order| {
+        matches!(
+            shop.books.orders.status(order.order_id),
+            None | Some(Status::Open)
+        )
+    });
+    let ids: Vec<_> = open.map(|order| order.order_id.to_string()).collect();
+    eprintln!(
+        "\nno order ended for {} s; {} are open",
+        patience.as_secs(),
+        grouped(ids.len() as u64)
+    );
+    if !ids.is_empty() {
+        eprintln!("  the first of them: {}", ids[..ids.len().min(10)].join(", "));
+    }
+    report(&shop.troubles());
+}
+
+fn report(troubles: &[String]) {
+    for trouble in troubles {
+        eprintln!("  {trouble}");
     }
 }
 

@@ -1,6 +1,8 @@
 //! The whole shop, from the first order to the audit: in memory, and on real brokers by configuration only.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod repeated;
+
 use std::path::Path;
 
 use shop::options::{Generate, Load, Options};
@@ -22,6 +24,7 @@ fn options(orders: usize, profile: Option<&str>) -> Options {
         prefix: format!("flow-{}.", uuid::Uuid::new_v4().simple()),
         config: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config"),
         json: false,
+        properties: Vec::new(),
     }
 }
 

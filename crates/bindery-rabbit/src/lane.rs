@@ -120,6 +120,8 @@ enum Ended {
 
 /// After how many connections lost in a row over something unreadable a lane gets a connection of its own.
 const QUARANTINE_AFTER: u32 = 2;
+/// After how long the failures before no longer count.
+const STEADY_AFTER: Duration = Duration::from_secs(30);
 /// How long a lane stays there without losing it.
 const QUARANTINE_FOR: Duration = Duration::from_secs(60);
 
@@ -165,12 +167,18 @@ pub(crate) async fn run(
             return;
         }
         context.health.set(lane.index(), Health::from(&refusal));
-        let was_steady = since.elapsed() > Duration::from_secs(30);
-        failures = if was_steady { 0 } else { failures + 1 };
+        let was_steady = since.elapsed() > STEADY_AFTER;
         unreadable = match live.was_unreadable() {
             true => unreadable + 1,
             false if was_steady => 0,
             false => unreadable,
+        };
+        // A connection that was lost costs nothing more here: making the next one has a back-off of its own.
+        let is_link_trouble = !live.is_connected() && !live.was_unreadable();
+        failures = if was_steady || is_link_trouble {
+            0
+        } else {
+            failures + 1
         };
         if unreadable >= QUARANTINE_AFTER && quarantine.is_none() {
             let name = &context.name;

@@ -26,6 +26,8 @@ use crate::topology::Topology;
 
 /// How often queued publications are looked over for those that waited too long.
 const SWEEP: Duration = Duration::from_millis(200);
+/// After how long on one channel the failures before no longer count.
+const STEADY_AFTER: Duration = Duration::from_secs(30);
 
 /// One message ready for the wire.
 #[derive(Clone, Debug)]
@@ -275,11 +277,9 @@ async fn run(publisher: Arc<Publisher>) {
             Ended::Lost(refusal) => refusal,
         };
         publisher.health.set(0, Health::from(&refusal));
-        failures = if started.elapsed() > Duration::from_secs(30) {
-            0
-        } else {
-            failures + 1
-        };
+        // A connection that was lost costs nothing more here: making the next one has a back-off of its own.
+        let was_steady = started.elapsed() > STEADY_AFTER || !live.is_connected();
+        failures = if was_steady { 0 } else { failures + 1 };
         let until = Instant::now() + backoff_after(&refusal, failures);
         while Instant::now() < until && !publisher.is_done() {
             publisher.sweep();

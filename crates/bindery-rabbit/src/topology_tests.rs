@@ -118,7 +118,7 @@ fn ours(topologies: &[Topology]) -> BTreeSet<String> {
                 queue.durable,
                 queue.auto_delete,
                 queue.exclusive,
-                arguments.collect(),
+                &arguments.collect(),
             ));
         }
         for binding in &topology.bindings {
@@ -136,7 +136,7 @@ fn queue_line(
     durable: bool,
     auto_delete: bool,
     exclusive: bool,
-    arguments: BTreeSet<String>,
+    arguments: &BTreeSet<String>,
 ) -> String {
     let name = match name.split_once(".anonymous.") {
         Some((destination, id)) if id.len() == 22 => format!("{destination}.anonymous.{ANONYMOUS}"),
@@ -176,7 +176,7 @@ fn theirs(state: &Value) -> BTreeSet<String> {
             is_true(&queue["durable"]),
             is_true(&queue["auto_delete"]),
             is_true(&queue["exclusive"]),
-            arguments.collect(),
+            &arguments.collect(),
         ));
     }
     for binding in state["bindings"].as_array().unwrap() {

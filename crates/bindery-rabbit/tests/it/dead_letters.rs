@@ -167,3 +167,26 @@ async fn without_auto_bind_dlq_there_is_no_dead_letter() {
     anonymous.control.close().await;
     binder.close().await;
 }
+
+#[tokio::test]
+async fn a_rejected_message_is_requeued_when_springs_rule_says_so() {
+    let binder = binder();
+    let destination = unique("requeue");
+    let options = json!({"requeue-rejected": true, "republish-to-dlq": false});
+    let mut spec = consumer(&destination, Some("g"), options);
+    spec.max_attempts = 1;
+    let mut input = binder.bind_consumer(&spec).await.unwrap();
+    assert!(
+        matches!(&input.dead_letter, DeadLetterRoute::Native { .. }),
+        "{:?}",
+        input.dead_letter
+    );
+    publish_raw(&destination, "k", json!({}), "x").await;
+    let delivery = receive(&mut input, 1).await.remove(0);
+    input.settler.settle(delivery.receipt, Settlement::Reject);
+    let again = receive(&mut input, 1).await.remove(0);
+    assert!(again.message.origin.redelivered);
+    accept(&input, again);
+    input.control.close().await;
+    binder.close().await;
+}

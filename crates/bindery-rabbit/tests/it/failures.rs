@@ -244,3 +244,28 @@ async fn an_oversized_message_fails_for_good_and_its_neighbours_can_be_sent_agai
     output.close().await;
     binder.close().await;
 }
+
+#[tokio::test]
+async fn tls_to_a_port_without_it_is_an_error_that_names_the_address() {
+    let binder = binder_with("rabbit", json!({"addresses": [format!("amqps://{}", address())]}));
+    let error = binder
+        .bind_consumer(&consumer("in", Some("g"), json!({})))
+        .await
+        .unwrap_err();
+    assert!(error.is_temporary(), "{error:?}");
+    assert!(error.report().contains(&address()), "{error:?}");
+    binder.close().await;
+}
+
+#[tokio::test]
+async fn the_next_address_of_the_list_is_tried() {
+    let binder = binder_with("rabbit", json!({"addresses": ["127.0.0.1:1", address()]}));
+    let destination = unique("addresses");
+    let input = binder
+        .bind_consumer(&consumer(&destination, Some("g"), json!({})))
+        .await
+        .unwrap();
+    assert_eq!(binder.health().status, Status::Up);
+    input.control.close().await;
+    binder.close().await;
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bindery_core::{DeliveryBatch, Producer, Status};
 use futures_util::StreamExt;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::*;
 
@@ -183,9 +183,7 @@ async fn a_deleted_queue_is_declared_and_consumed_again() {
     let name = format!("{destination}.g");
     manage("DELETE", &format!("queues/%2F/{name}"), None).await;
     until("the queue to be back", || async {
-        queue(&name)
-            .await
-            .is_some_and(|queue| queue["consumers"] != Value::from(0))
+        queue(&name).await.is_some_and(|queue| queue["consumers"] != 0)
     })
     .await;
     send(&*output, record("x")).await.unwrap();

@@ -19,6 +19,8 @@ pub(crate) struct Reports {
     brokers: String,
     health: ClientHealth,
     down: AtomicBool,
+    /// The trouble isn't the connection, so a connection alone doesn't end it.
+    stuck: AtomicBool,
     refused: AtomicBool,
     last_reason: Mutex<Option<String>>,
 }
@@ -29,22 +31,24 @@ impl Reports {
             brokers: brokers.into(),
             health,
             down: AtomicBool::new(false),
+            stuck: AtomicBool::new(false),
             refused: AtomicBool::new(false),
             last_reason: Mutex::new(None),
         }
     }
 
-    /// The client got an answer from a broker.
+    /// The client did its work: messages came, or were confirmed.
     pub(crate) fn alive(&self) {
-        // Called for every batch, so the lock behind the health is taken on changes only.
-        if self.down.swap(false, Ordering::Relaxed) {
-            self.health.up();
+        // Called for every message, so the lock behind the health is taken on changes only.
+        if self.down.load(Ordering::Relaxed) {
+            self.connected();
         }
     }
 
-    /// The client connected for the first time.
+    /// The client works, as far as is known.
     pub(crate) fn connected(&self) {
         self.down.store(false, Ordering::Relaxed);
+        self.stuck.store(false, Ordering::Relaxed);
         self.health.up();
     }
 
@@ -52,6 +56,12 @@ impl Reports {
     pub(crate) fn failed(&self, reason: String) {
         self.down.store(true, Ordering::Relaxed);
         self.health.down(reason);
+    }
+
+    /// The client can't go on until something changes at the broker, such as a right.
+    pub(crate) fn stuck(&self, reason: String) {
+        self.stuck.store(true, Ordering::Relaxed);
+        self.failed(reason);
     }
 
     pub(crate) fn health(&self) -> bindery_core::Health {
@@ -113,7 +123,7 @@ impl Reports {
                     .values()
                     .any(|broker| broker.get("state").and_then(serde_json::Value::as_str) == Some("UP"))
             });
-        if up {
+        if up && !self.stuck.load(Ordering::Relaxed) {
             self.connected();
         }
     }

@@ -18,6 +18,9 @@ const MAX_MESSAGES: usize = 256;
 /// How many bytes a batch holds before it is handed over.
 const MAX_BYTES: usize = 1 << 20;
 
+/// After so many unreadable headers of one message the rest is not tried: each costs a contained panic.
+const MAX_UNREADABLE: usize = 8;
+
 /// A batch that is being filled.
 pub(crate) struct BatchBuilder {
     source: Arc<Source>,
@@ -141,21 +144,20 @@ fn put_headers(
     let Some(headers) = headers else {
         return start..buffer.len();
     };
-    // The library panics on a header whose name isn't UTF-8: one such message must not end the consumer.
-    let readable = catch_unwind(AssertUnwindSafe(|| {
-        for header in headers.iter() {
-            encoded::put(buffer, header.key, header.value);
+    let mut unreadable = 0;
+    for index in 0..headers.count() {
+        // The library panics on a header whose name isn't UTF-8: one such message must not end the consumer.
+        match catch_unwind(AssertUnwindSafe(|| headers.try_get(index))) {
+            Ok(Some(header)) => encoded::put(buffer, header.key, header.value),
+            Ok(None) => {}
+            Err(_) => unreadable += 1,
         }
-    }));
-    if readable.is_err() {
-        buffer.truncate(start);
-        encoded::put_flags(buffer, flags(true));
-        for index in 0..headers.count() {
-            let name_and_value = catch_unwind(AssertUnwindSafe(|| headers.try_get(index)));
-            if let Ok(Some(header)) = name_and_value {
-                encoded::put(buffer, header.key, header.value);
-            }
+        if unreadable == MAX_UNREADABLE {
+            break;
         }
+    }
+    if unreadable > 0 {
+        encoded::set_flags(&mut buffer[start..], flags(true));
     }
     start..buffer.len()
 }

@@ -1,6 +1,7 @@
 //! Consuming: a thread that polls, a bounded channel of batches, and the settler that keeps the offsets.
 
 mod batch;
+mod brake;
 mod commit;
 mod poll;
 mod rebalance;

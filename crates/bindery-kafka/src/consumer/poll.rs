@@ -10,15 +10,17 @@ use bindery_core::{DeliveryBatch, Status};
 use rand::Rng;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::batch::BatchBuilder;
+use super::brake::{Brake, PATIENCE, wants_pause};
 use super::commit;
 use super::rebalance::ConsumeContext;
 use super::shared::{Place, Shared, Stage};
+use crate::error::by_code;
 
 /// Offsets are committed this often, where they moved.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
@@ -29,16 +31,11 @@ const COMMIT_MIN_INTERVAL: Duration = Duration::from_millis(100);
 /// How long a poll waits for a message.
 const POLL: Duration = Duration::from_millis(50);
 /// The same while something is paused and may be resumed any moment.
-const POLL_PAUSED: Duration = Duration::from_millis(5);
-/// How long the thread just doesn't poll when nothing may be delivered. A pause throws away what was fetched ahead,
-/// so it is worth a little patience.
-const PATIENCE: Duration = Duration::from_millis(200);
+const POLL_PAUSED: Duration = Duration::from_millis(2);
 /// How long one wait within [`PATIENCE`] takes, unless somebody wakes the thread.
 const NAP: Duration = Duration::from_millis(5);
 /// How many messages are polled before everything else gets its turn.
 const BURST: usize = 4096;
-/// How far the first unsettled message may lag behind the last one handed out, in offsets.
-const WINDOW: usize = 10_000;
 
 /// Makes a consumer that has subscribed or taken its partitions.
 pub(crate) type Connect =
@@ -53,6 +50,7 @@ pub(crate) struct Poller {
     builder_rebalance: u64,
     size_hint: usize,
     backlog: VecDeque<DeliveryBatch>,
+    brake: Brake,
     /// Since when nothing may be delivered: the channel is full, or all sources are paused.
     blocked_since: Option<Instant>,
     last_commit: Instant,
@@ -73,6 +71,7 @@ impl Poller {
             builder_rebalance: 0,
             size_hint: 0,
             backlog: VecDeque::new(),
+            brake: Brake::default(),
             blocked_since: None,
             last_commit: Instant::now(),
         }
@@ -132,7 +131,7 @@ impl Poller {
         for _ in 0..BURST {
             match consumer.poll(timeout) {
                 Some(Ok(message)) => self.take(&message),
-                Some(Err(error)) => fatal(&error).map_or(Ok(()), Err)?,
+                Some(Err(error)) => self.judge(&error)?,
                 None => break,
             }
             timeout = Duration::ZERO;
@@ -141,6 +140,28 @@ impl Poller {
             }
         }
         self.flush();
+        Ok(())
+    }
+
+    /// Whether the consumer can go on after an error. Most pass by themselves, and connections report their own.
+    fn judge(&self, error: &KafkaError) -> Result<(), String> {
+        let code = error.rdkafka_error_code();
+        if matches!(error, KafkaError::MessageConsumptionFatal(_)) || code == Some(Code::Fatal) {
+            return Err(error.to_string());
+        }
+        if let Some(
+            code @ (Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::UnknownTopicOrPartition
+            | Code::UnknownTopic
+            | Code::AutoOffsetReset),
+        ) = code
+        {
+            let what = format!("could not consume from `{}`", self.shared.topic);
+            self.shared
+                .reports
+                .stuck(by_code(&what, code).message().to_owned());
+        }
         Ok(())
     }
 
@@ -176,7 +197,7 @@ impl Poller {
         };
         // The next batch is probably about as large: a quarter of room saves most growing.
         self.size_hint = (builder.size_bytes() + builder.size_bytes() / 4).min(1 << 21);
-        self.backlog.push_back(builder.build());
+        self.backlog.extend(self.brake.hold(builder.build()));
         self.send_backlog();
     }
 
@@ -206,9 +227,13 @@ impl Poller {
         }
     }
 
-    /// Whether to poll, and for how long; while everything is held back for a moment only, it isn't polled at all.
+    /// Whether to poll, and for how long. While nothing at all may be delivered, for a moment it isn't polled: what
+    /// the library fetched ahead stays where it is.
     fn may_poll(&mut self, consumer: &BaseConsumer<ConsumeContext>) -> Option<Duration> {
         let places = self.shared.places();
+        let released = self.brake.update(places.iter());
+        self.backlog.extend(released);
+        self.send_backlog();
         let assigned = || {
             places
                 .iter()
@@ -217,18 +242,20 @@ impl Poller {
         let stopping = self.shared.is_stopping();
         let full = !self.backlog.is_empty();
         let all_paused = assigned().next().is_some() && assigned().all(|place| wants_pause(place));
-        let nothing_paused = assigned().all(|place| !place.paused.load(Ordering::Acquire));
+        let mut patient = false;
         if !stopping && (full || all_paused) {
             let since = *self.blocked_since.get_or_insert_with(Instant::now);
-            if nothing_paused && since.elapsed() < PATIENCE {
+            patient = since.elapsed() < PATIENCE;
+            if patient && assigned().all(|place| !place.paused.load(Ordering::Acquire)) {
                 self.nap();
                 return None;
             }
         } else {
             self.blocked_since = None;
         }
-        let any_paused = self.apply_pauses(consumer, assigned(), stopping || full);
-        Some(if any_paused { POLL_PAUSED } else { POLL })
+        let any_paused = self.apply_pauses(consumer, assigned(), stopping || (full && !patient));
+        let quick = any_paused || full || self.brake.is_touched();
+        Some(if quick { POLL_PAUSED } else { POLL })
     }
 
     /// Waits until there may be room, or something was resumed.
@@ -252,7 +279,7 @@ impl Poller {
         let mut any = false;
         for place in assigned {
             let paused = place.paused.load(Ordering::Acquire);
-            let wanted = everything || wants_pause(place) || over_window(place, paused);
+            let wanted = everything || self.brake.is_pulled(place);
             any |= wanted;
             match (paused, wanted) {
                 (false, true) => pause.add_partition(&self.shared.topic, place.partition),
@@ -318,24 +345,8 @@ impl Poller {
         }
         self.builder = None;
         self.backlog.clear();
+        self.brake.clear();
     }
-}
-
-fn wants_pause(place: &Place) -> bool {
-    place.pause_wanted.load(Ordering::Acquire)
-}
-
-/// One stuck message must not let the window behind it grow without bound.
-fn over_window(place: &Place, paused: bool) -> bool {
-    let limit = if paused { WINDOW / 2 } else { WINDOW };
-    place.span() > limit
-}
-
-/// The reason why a consumer can't go on, if an error means that. Everything else passes, and is reported by itself.
-fn fatal(error: &KafkaError) -> Option<String> {
-    let is_fatal = matches!(error, KafkaError::MessageConsumptionFatal(_))
-        || error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal);
-    is_fatal.then(|| error.to_string())
 }
 
 /// Delays between attempts to make a consumer anew: doubled up to 30 s, with full jitter.

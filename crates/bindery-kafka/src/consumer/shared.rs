@@ -306,7 +306,7 @@ impl Shared {
 }
 
 impl Place {
-    fn new(partition: i32) -> Self {
+    pub(crate) fn new(partition: i32) -> Self {
         Self {
             partition,
             pause_wanted: AtomicBool::new(false),

@@ -41,7 +41,18 @@ impl TimestampType {
 
 /// Writes the flags: the first byte.
 pub(crate) fn put_flags(into: &mut Vec<u8>, flags: Flags) {
-    into.push(flags.timestamp as u8 | u8::from(flags.unreadable) << 2);
+    into.push(flag_byte(flags));
+}
+
+/// Sets the flags of headers that are encoded already.
+pub(crate) fn set_flags(encoded: &mut [u8], flags: Flags) {
+    if let Some(first) = encoded.first_mut() {
+        *first = flag_byte(flags);
+    }
+}
+
+fn flag_byte(flags: Flags) -> u8 {
+    flags.timestamp as u8 | u8::from(flags.unreadable) << 2
 }
 
 /// Adds a header.

@@ -92,7 +92,7 @@ async fn a_released_rest_goes_to_the_next_member_and_late_receipts_settle_nothin
     let mut second = binder.bind_consumer(&spec).await.unwrap();
     within(source.revoked.cancelled()).await;
     for delivery in deliveries {
-        let settlement = if payload(&delivery) < "2".to_owned() {
+        let settlement = if *payload(&delivery) < *"2" {
             Settlement::Accept
         } else {
             Settlement::Release

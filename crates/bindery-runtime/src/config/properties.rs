@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use config::{Map, Value, ValueKind};
+use config::{ConfigError, Map, Value, ValueKind};
 use serde::de::DeserializeOwned;
 
 use super::environment::Environment;
@@ -111,7 +111,31 @@ impl Properties {
             }
         }
         tree.try_deserialize()
-            .map_err(|error| Problem::new(Origin::Code, prefix, error.to_string()))
+            .map_err(|error| Problem::new(Origin::Code, prefix, without_value(&error)))
+    }
+}
+
+/// What doesn't fit a type, without the value, which may be a secret.
+fn without_value(error: &ConfigError) -> String {
+    match error {
+        ConfigError::At { error, key, .. } => match key {
+            Some(key) => format!("`{key}`: {}", without_value(error)),
+            None => without_value(error),
+        },
+        ConfigError::Type {
+            expected,
+            key,
+            origin,
+            ..
+        } => {
+            let key = key.as_ref().map_or_else(String::new, |key| format!("`{key}`: "));
+            let at = origin
+                .as_ref()
+                .map_or_else(String::new, |at| format!(", at {at}"));
+            format!("{key}accepted: {expected}{at}")
+        }
+        ConfigError::Message(message) if message.starts_with("missing field") => message.clone(),
+        _ => "the properties don't fit the type that reads them".to_owned(),
     }
 }
 

@@ -20,9 +20,13 @@ static FUNCTIONS: LazyLock<Context<'static>> = LazyLock::new(|| {
     context.add_function("lower", |This(value): This<Arc<String>>| value.to_lowercase());
     context.add_function("trim", |This(value): This<Arc<String>>| value.trim().to_owned());
     context.add_function("isEmpty", |This(value): This<Arc<String>>| value.is_empty());
-    context.add_function("hashCode", |This(value): This<Cel>| i64::from(java_hash::hash_code(&to_json(&value))));
+    context.add_function("hashCode", |This(value): This<Cel>| {
+        i64::from(java_hash::hash_code(&to_json(&value)))
+    });
     context.add_function("abs", |value: i64| value.saturating_abs());
-    context.add_function("substring", |This(value): This<Arc<String>>, from: i64| substring(&value, from));
+    context.add_function("substring", |This(value): This<Arc<String>>, from: i64| {
+        substring(&value, from)
+    });
     context
 });
 
@@ -31,14 +35,23 @@ pub(super) fn run(program: &Program, payload: Value, headers: &Headers) -> Resul
     let mut context = FUNCTIONS.new_inner_scope();
     context.add_variable_from_value("payload", from_json(payload));
     context.add_variable_from_value("headers", header_map(program, headers));
-    let value = program.execute(&context).map_err(|error| Error::new(ErrorKind::Payload, error.to_string()))?;
+    let value = program
+        .execute(&context)
+        .map_err(|error| Error::new(ErrorKind::Payload, error.to_string()))?;
     Ok(to_json(&value))
 }
 
 /// The headers as a map. Names that the program asks for and the message lacks are null, so that `?:` can ask.
 fn header_map(program: &Program, headers: &Headers) -> Cel {
-    let mut map: HashMap<Key, Cel> = named(program).into_iter().map(|name| (name.into(), Cel::Null)).collect();
-    map.extend(headers.iter().map(|(name, value)| (Key::from(name.to_owned()), from_json(value.to_json()))));
+    let mut map: HashMap<Key, Cel> = named(program)
+        .into_iter()
+        .map(|name| (name.into(), Cel::Null))
+        .collect();
+    map.extend(
+        headers
+            .iter()
+            .map(|(name, value)| (Key::from(name.to_owned()), from_json(value.to_json()))),
+    );
     Cel::Map(Map { map: Arc::new(map) })
 }
 
@@ -73,7 +86,10 @@ fn text(value: &Cel) -> String {
 }
 
 fn substring(value: &str, from: i64) -> String {
-    value.chars().skip(usize::try_from(from).unwrap_or_default()).collect()
+    value
+        .chars()
+        .skip(usize::try_from(from).unwrap_or_default())
+        .collect()
 }
 
 fn from_json(value: Value) -> Cel {
@@ -88,8 +104,10 @@ fn from_json(value: Value) -> Cel {
         Value::String(text) => Cel::String(Arc::new(text)),
         Value::Array(values) => Cel::List(Arc::new(values.into_iter().map(from_json).collect())),
         Value::Object(entries) => {
-            let map: HashMap<Key, Cel> =
-                entries.into_iter().map(|(name, value)| (Key::from(name), from_json(value))).collect();
+            let map: HashMap<Key, Cel> = entries
+                .into_iter()
+                .map(|(name, value)| (Key::from(name), from_json(value)))
+                .collect();
             Cel::Map(Map { map: Arc::new(map) })
         }
     }
@@ -104,7 +122,11 @@ fn to_json(value: &Cel) -> Value {
         Cel::String(text) => Value::from(text.as_str()),
         Cel::Bytes(bytes) => Value::from(String::from_utf8_lossy(bytes)),
         Cel::List(values) => values.iter().map(to_json).collect(),
-        Cel::Map(map) => map.map.iter().map(|(key, value)| (key.to_string(), to_json(value))).collect(),
+        Cel::Map(map) => map
+            .map
+            .iter()
+            .map(|(key, value)| (key.to_string(), to_json(value)))
+            .collect(),
         _ => Value::Null,
     }
 }

@@ -22,12 +22,12 @@ pub fn hash_code(value: &Value) -> i32 {
             Some(whole) => i32::try_from(whole).unwrap_or_else(|_| fold(whole as u64)),
             None => number.as_f64().map_or(0, |double| fold(double.to_bits())),
         },
-        Value::String(text) => {
-            text.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
-        }
-        Value::Array(values) => {
-            values.iter().fold(1_i32, |hash, value| hash.wrapping_mul(31).wrapping_add(hash_code(value)))
-        }
+        Value::String(text) => text.encode_utf16().fold(0_i32, |hash, unit| {
+            hash.wrapping_mul(31).wrapping_add(i32::from(unit))
+        }),
+        Value::Array(values) => values.iter().fold(1_i32, |hash, value| {
+            hash.wrapping_mul(31).wrapping_add(hash_code(value))
+        }),
         Value::Object(entries) => entries.iter().fold(0_i32, |hash, (key, value)| {
             hash.wrapping_add(hash_code(&Value::from(key.as_str())) ^ hash_code(value))
         }),
@@ -48,7 +48,9 @@ mod tests {
     #[test]
     fn texts_hash_as_in_java() {
         for (text, expected) in [("", 0), ("a", 97), ("abc", 96354), ("é𝄞", 7_153_942)] {
-            let by_units = text.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
+            let by_units = text.encode_utf16().fold(0_i32, |hash, unit| {
+                hash.wrapping_mul(31).wrapping_add(unit.into())
+            });
             assert_eq!(hash_code(&json!(text)), by_units);
             if text.is_ascii() {
                 assert_eq!(by_units, expected, "{text}");
@@ -66,9 +68,23 @@ mod tests {
             assert_eq!(partition(&json!(key), 1), 0);
         }
         // Seen on a broker, written by Spring Cloud Stream with 7 partitions.
-        for (key, expected) in [("order-0", 0), ("order-1", 6), ("order-2", 5), ("order-3", 4), ("order-10", 3), ("a", 6)] {
+        for (key, expected) in [
+            ("order-0", 0),
+            ("order-1", 6),
+            ("order-2", 5),
+            ("order-3", 4),
+            ("order-10", 3),
+            ("a", 6),
+        ] {
             assert_eq!(partition(&json!(key), 7), expected, "{key}");
         }
-        assert_eq!((partition(&json!(0), 7), partition(&json!(1), 7), partition(&json!(-1), 7)), (0, 1, 1));
+        assert_eq!(
+            (
+                partition(&json!(0), 7),
+                partition(&json!(1), 7),
+                partition(&json!(-1), 7)
+            ),
+            (0, 1, 1)
+        );
     }
 }

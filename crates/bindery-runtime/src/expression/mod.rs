@@ -46,7 +46,9 @@ impl Expression {
             Some(form) => form,
             None => {
                 let cel = spel::to_cel(text).map_err(|reason| unreadable(text, &reason))?;
-                Form::Program(cel::Program::compile(&cel).map_err(|error| unreadable(text, &error.to_string()))?)
+                Form::Program(
+                    cel::Program::compile(&cel).map_err(|error| unreadable(text, &error.to_string()))?,
+                )
             }
         };
         let reads_payload = match &form {
@@ -54,7 +56,11 @@ impl Expression {
             Form::Header(..) | Form::Literal(_) => false,
             Form::Program(program) => program.references().has_variable("payload"),
         };
-        Ok(Self { text: text.into(), form: Arc::new(form), reads_payload })
+        Ok(Self {
+            text: text.into(),
+            form: Arc::new(form),
+            reads_payload,
+        })
     }
 
     /// Evaluates the expression. `payload` is asked for only if the expression reads it. What isn't there is null.
@@ -64,12 +70,16 @@ impl Expression {
     pub fn evaluate(&self, payload: impl FnOnce() -> Value, headers: &Headers) -> Result<Value> {
         match &*self.form {
             Form::Payload(path) => Ok(path.find(payload())),
-            Form::Header(name, path) => {
-                Ok(headers.get(name).map_or(Value::Null, |value| path.find(value.to_json())))
-            }
+            Form::Header(name, path) => Ok(headers
+                .get(name)
+                .map_or(Value::Null, |value| path.find(value.to_json()))),
             Form::Literal(text) => Ok(Value::from(text.as_str())),
             Form::Program(program) => {
-                let payload = if self.reads_payload { payload() } else { Value::Null };
+                let payload = if self.reads_payload {
+                    payload()
+                } else {
+                    Value::Null
+                };
                 evaluate::run(program, payload, headers)
             }
         }
@@ -88,7 +98,10 @@ impl Expression {
 
 fn unreadable(text: &str, reason: &str) -> Error {
     let reason = reason.lines().next().unwrap_or_default();
-    Error::new(ErrorKind::Configuration, format!("the expression `{text}` is not understood: {reason}"))
+    Error::new(
+        ErrorKind::Configuration,
+        format!("the expression `{text}` is not understood: {reason}"),
+    )
 }
 
 impl PartialEq for Expression {

@@ -31,7 +31,10 @@ impl Path {
 /// Parses one of the direct forms; `None` leaves the text to the evaluator.
 pub(super) fn parse(text: &str) -> Option<Form> {
     let text = text.trim();
-    let text = text.strip_prefix("#root.").or_else(|| text.strip_prefix("#this.")).unwrap_or(text);
+    let text = text
+        .strip_prefix("#root.")
+        .or_else(|| text.strip_prefix("#this."))
+        .unwrap_or(text);
     if let Some(literal) = literal(text) {
         return Some(Form::Literal(literal));
     }
@@ -56,7 +59,9 @@ fn steps(mut rest: &str) -> Option<Vec<String>> {
     let mut steps = Vec::new();
     while !rest.is_empty() {
         if let Some(after) = rest.strip_prefix('.') {
-            let end = after.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(after.len());
+            let end = after
+                .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .unwrap_or(after.len());
             let name = &after[..end];
             if name.is_empty() || matches!(name, "bytes" | "length" | "size") {
                 return None;
@@ -66,7 +71,9 @@ fn steps(mut rest: &str) -> Option<Vec<String>> {
         } else {
             let (inner, after) = rest.strip_prefix('[')?.split_once(']')?;
             let quoted = |quote: char| inner.strip_prefix(quote)?.strip_suffix(quote);
-            let name = quoted('\'').or_else(|| quoted('"')).or_else(|| inner.parse::<usize>().ok().map(|_| inner))?;
+            let name = quoted('\'')
+                .or_else(|| quoted('"'))
+                .or_else(|| inner.parse::<usize>().ok().map(|_| inner))?;
             steps.push(name.to_owned());
             rest = after;
         }

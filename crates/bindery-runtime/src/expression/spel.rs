@@ -17,8 +17,8 @@ enum Token {
 }
 
 const SYMBOLS: [&str; 24] = [
-    "?:", "?.", "==", "!=", "<=", ">=", "&&", "||", "(", ")", "[", "]", "{", "}", ".", ",", "+", "-", "*", "/", "%",
-    "<", ">", "?",
+    "?:", "?.", "==", "!=", "<=", ">=", "&&", "||", "(", ")", "[", "]", "{", "}", ".", ",", "+", "-", "*",
+    "/", "%", "<", ">", "?",
 ];
 
 /// Rewrites an expression.
@@ -31,7 +31,7 @@ pub(super) fn to_cel(text: &str) -> Result<String, String> {
     }
     let tokens = tokens(text)?;
     check_nesting(&tokens)?;
-    rewrite(&simplified(tokens))
+    rewrite(&simplified(&tokens))
 }
 
 fn tokens(text: &str) -> Result<Vec<Token>, String> {
@@ -42,15 +42,20 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
         if first.is_whitespace() {
             rest = &rest[first.len_utf8()..];
         } else if first == '\'' || first == '"' {
-            let (value, length) = quoted(rest, first).ok_or(format!("column {column}: the text is not closed"))?;
+            let (value, length) =
+                quoted(rest, first).ok_or(format!("column {column}: the text is not closed"))?;
             tokens.push(Token::Text(value));
             rest = &rest[length..];
         } else if first.is_alphabetic() || matches!(first, '_' | '#' | '$') {
-            let end = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '#' | '$'))).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '#' | '$')))
+                .unwrap_or(rest.len());
             tokens.push(Token::Word(rest[..end].to_owned()));
             rest = &rest[end..];
         } else if first.is_ascii_digit() {
-            let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !(c.is_ascii_alphanumeric() || c == '.'))
+                .unwrap_or(rest.len());
             tokens.push(Token::Number(rest[..end].trim_end_matches(['L', 'l']).to_owned()));
             rest = &rest[end..];
         } else if let Some(symbol) = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
@@ -63,7 +68,11 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
             return Err(format!("column {column}: `{first}` is not understood"));
         }
     }
-    if tokens.is_empty() { Err("the expression is empty".to_owned()) } else { Ok(tokens) }
+    if tokens.is_empty() {
+        Err("the expression is empty".to_owned())
+    } else {
+        Ok(tokens)
+    }
 }
 
 /// The value of a quoted text and its length with quotes; a doubled quote stands for one.
@@ -100,7 +109,8 @@ fn check_nesting(tokens: &[Token]) -> Result<(), String> {
             return Err(format!("the nesting is deeper than {MAX_DEPTH}"));
         }
     }
-    open.pop().map_or(Ok(()), |symbol| Err(format!("`{symbol}` is not closed")))
+    open.pop()
+        .map_or(Ok(()), |symbol| Err(format!("`{symbol}` is not closed")))
 }
 
 fn closing(symbol: &str) -> &'static str {
@@ -112,17 +122,15 @@ fn closing(symbol: &str) -> &'static str {
 }
 
 /// Leaves out what only Java needs: `#root.`, `#this.`, `new String(x)`, `T(..Math).`, `.bytes`, `?.`.
-fn simplified(tokens: Vec<Token>) -> Vec<Token> {
-    let word = |token: Option<&Token>, expected: &[&str]| {
-        matches!(token, Some(Token::Word(word)) if expected.contains(&word.as_str()))
-    };
+fn simplified(tokens: &[Token]) -> Vec<Token> {
+    let word = |token: Option<&Token>, expected: &[&str]| matches!(token, Some(Token::Word(word)) if expected.contains(&word.as_str()));
     let mut result = Vec::new();
     let mut index = 0;
     while index < tokens.len() {
         let next = tokens.get(index + 1);
-        if word(tokens.get(index), &["#root", "#this"]) && next == Some(&Token::Symbol(".")) {
-            index += 2;
-        } else if word(tokens.get(index), &["new"]) && word(next, &["String"]) {
+        let root = word(tokens.get(index), &["#root", "#this"]) && next == Some(&Token::Symbol("."));
+        let new_string = word(tokens.get(index), &["new"]) && word(next, &["String"]);
+        if root || new_string {
             index += 2;
         } else if word(tokens.get(index), &["T"]) && next == Some(&Token::Symbol("(")) {
             while index < tokens.len() && tokens[index] != Token::Symbol(")") {
@@ -135,7 +143,11 @@ fn simplified(tokens: Vec<Token>) -> Vec<Token> {
                 index += 2;
             }
         } else {
-            result.push(if tokens[index] == Token::Symbol("?.") { Token::Symbol(".") } else { tokens[index].clone() });
+            result.push(if tokens[index] == Token::Symbol("?.") {
+                Token::Symbol(".")
+            } else {
+                tokens[index].clone()
+            });
             index += 1;
         }
     }
@@ -143,7 +155,14 @@ fn simplified(tokens: Vec<Token>) -> Vec<Token> {
 }
 
 /// The operators from the loosest to the tightest; each splits the expression where it stands outside of brackets.
-const LEVELS: [&[&str]; 6] = [&["?:"], &["||", "or"], &["&&", "and"], &["==", "!=", "eq", "ne"], &["<", ">", "<=", ">=", "lt", "gt", "le", "ge"], &["+"]];
+const LEVELS: [&[&str]; 6] = [
+    &["?:"],
+    &["||", "or"],
+    &["&&", "and"],
+    &["==", "!=", "eq", "ne"],
+    &["<", ">", "<=", ">=", "lt", "gt", "le", "ge"],
+    &["+"],
+];
 
 fn rewrite(tokens: &[Token]) -> Result<String, String> {
     if let Some(rewritten) = ternary(tokens)? {
@@ -161,11 +180,24 @@ fn rewrite(tokens: &[Token]) -> Result<String, String> {
 
 /// `condition ? yes : no`
 fn ternary(tokens: &[Token]) -> Result<Option<String>, String> {
-    let Some(question) = outside(tokens).find(|index| tokens[*index] == Token::Symbol("?")) else { return Ok(None) };
-    let colon = outside(tokens).filter(|index| *index > question).find(|index| tokens[*index] == Token::Symbol(":"));
+    let Some(question) = outside(tokens).find(|index| tokens[*index] == Token::Symbol("?")) else {
+        return Ok(None);
+    };
+    let colon = outside(tokens)
+        .filter(|index| *index > question)
+        .find(|index| tokens[*index] == Token::Symbol(":"));
     let colon = colon.ok_or("`?` has no `:`")?;
-    let (condition, yes, no) = (&tokens[..question], &tokens[question + 1..colon], &tokens[colon + 1..]);
-    Ok(Some(format!("({}) ? ({}) : ({})", rewrite(condition)?, rewrite(yes)?, rewrite(no)?)))
+    let (condition, yes, no) = (
+        &tokens[..question],
+        &tokens[question + 1..colon],
+        &tokens[colon + 1..],
+    );
+    Ok(Some(format!(
+        "({}) ? ({}) : ({})",
+        rewrite(condition)?,
+        rewrite(yes)?,
+        rewrite(no)?
+    )))
 }
 
 /// The indices of the tokens outside of brackets.
@@ -194,7 +226,9 @@ fn split<'t>(tokens: &'t [Token], level: &[&'static str]) -> Vec<(&'static str, 
             _ => continue,
         };
         // An operator has an operand before it; `.size` and the like are names.
-        if index > begin && let Some(operator) = level.iter().find(|operator| **operator == spelled) {
+        if index > begin
+            && let Some(operator) = level.iter().find(|operator| **operator == spelled)
+        {
             if matches!(tokens[index - 1], Token::Symbol(".")) {
                 continue;
             }
@@ -210,8 +244,14 @@ fn join(parts: &[(&'static str, &[Token])]) -> Result<String, String> {
     let operator = parts[1].0;
     if operator == "?:" {
         let value = rewrite(parts[0].1)?;
-        let others: Vec<_> = std::iter::once(("", parts[1].1)).chain(parts[2..].iter().copied()).collect();
-        let other = if others.len() == 1 { rewrite(others[0].1)? } else { join(&others)? };
+        let others: Vec<_> = std::iter::once(("", parts[1].1))
+            .chain(parts[2..].iter().copied())
+            .collect();
+        let other = if others.len() == 1 {
+            rewrite(others[0].1)?
+        } else {
+            join(&others)?
+        };
         return Ok(format!("(present({value}) ? ({value}) : ({other}))"));
     }
     let texts = operator == "+" && parts.iter().any(|(_, part)| matches!(part, [Token::Text(_)]));
@@ -221,7 +261,11 @@ fn join(parts: &[(&'static str, &[Token])]) -> Result<String, String> {
             return Err("an operator lacks an operand".to_owned());
         }
         let operand = rewrite(part)?;
-        let operand = if texts { format!("text({operand})") } else { format!("({operand})") };
+        let operand = if texts {
+            format!("text({operand})")
+        } else {
+            format!("({operand})")
+        };
         rewritten.push_str(&format!(" {} {operand}", symbol_of(operator)));
     }
     Ok(rewritten.trim().to_owned())
@@ -243,16 +287,29 @@ fn symbol_of(operator: &str) -> &str {
 
 /// Splits tokens into single ones and bracketed groups.
 fn groups(tokens: &[Token]) -> Vec<&[Token]> {
-    let heads: Vec<usize> = outside(tokens).filter(|index| !matches!(tokens[*index], Token::Symbol(")" | "]" | "}"))).collect();
-    heads.iter().enumerate().map(|(n, start)| &tokens[*start..heads.get(n + 1).copied().unwrap_or(tokens.len())]).collect()
+    let heads: Vec<usize> = outside(tokens)
+        .filter(|index| !matches!(tokens[*index], Token::Symbol(")" | "]" | "}")))
+        .collect();
+    heads
+        .iter()
+        .enumerate()
+        .map(|(n, start)| &tokens[*start..heads.get(n + 1).copied().unwrap_or(tokens.len())])
+        .collect()
 }
 
 fn group(tokens: &[Token]) -> Result<String, String> {
     match tokens {
-        [Token::Symbol(open @ ("(" | "[" | "{")), inner @ .., Token::Symbol(close)] => {
+        [
+            Token::Symbol(open @ ("(" | "[" | "{")),
+            inner @ ..,
+            Token::Symbol(close),
+        ] => {
             let parts = split(inner, &[","]);
-            let parts: Result<Vec<String>, String> =
-                if inner.is_empty() { Ok(Vec::new()) } else { parts.iter().map(|(_, part)| rewrite(part)).collect() };
+            let parts: Result<Vec<String>, String> = if inner.is_empty() {
+                Ok(Vec::new())
+            } else {
+                parts.iter().map(|(_, part)| rewrite(part)).collect()
+            };
             Ok(format!("{open}{}{close}", parts?.join(", ")))
         }
         [Token::Text(text)] => Ok(literal(text)),

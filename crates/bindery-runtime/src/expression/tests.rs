@@ -7,10 +7,14 @@ use super::Expression;
 
 fn evaluated(text: &str) -> Value {
     let payload = json!({"id": 7, "customer": {"name": "anné"}, "tags": ["a", "b"], "null": null});
-    let mut headers: Headers = [("k", HeaderValue::from("key")), ("n", HeaderValue::Int(1))].into_iter().collect();
+    let mut headers: Headers = [("k", HeaderValue::from("key")), ("n", HeaderValue::Int(1))]
+        .into_iter()
+        .collect();
     headers.insert("raw", vec![b'r', b'w']);
     let expression = Expression::parse(text).unwrap_or_else(|error| panic!("{error}"));
-    expression.evaluate(|| payload, &headers).unwrap_or_else(|error| panic!("{text}: {error}"))
+    expression
+        .evaluate(|| payload, &headers)
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 #[test]
@@ -50,7 +54,9 @@ fn expressions_of_configurations_have_their_values() {
 fn a_text_payload_is_itself_and_may_hold_json() {
     let of = |text: &str, payload: &str| {
         let payload = Value::from(payload);
-        Expression::parse(text).and_then(|expression| expression.evaluate(|| payload, &Headers::new())).ok()
+        Expression::parse(text)
+            .and_then(|expression| expression.evaluate(|| payload, &Headers::new()))
+            .ok()
     };
     assert_eq!(of("payload", r#"{"id":1}"#), Some(json!(r#"{"id":1}"#)));
     assert_eq!(of("payload.id", r#"{"id":1}"#), Some(json!(1)));
@@ -59,7 +65,11 @@ fn a_text_payload_is_itself_and_may_hold_json() {
 
 #[test]
 fn what_is_read_is_known_beforehand() {
-    let reads = |text: &str| Expression::parse(text).map(|expression| expression.reads_payload()).ok();
+    let reads = |text: &str| {
+        Expression::parse(text)
+            .map(|expression| expression.reads_payload())
+            .ok()
+    };
     assert_eq!(reads("payload.id"), Some(true));
     assert_eq!(reads("'a' + payload.id"), Some(true));
     assert_eq!(reads("headers['k']"), Some(false));
@@ -87,7 +97,8 @@ fn what_cannot_be_read_is_said_with_the_place() {
 
 #[test]
 fn a_method_on_nothing_is_an_error_and_no_panic() {
-    let expression = Expression::parse("headers['none'].toUpperCase()").unwrap_or_else(|error| panic!("{error}"));
+    let expression =
+        Expression::parse("headers['none'].toUpperCase()").unwrap_or_else(|error| panic!("{error}"));
     assert!(expression.evaluate(|| Value::Null, &Headers::new()).is_err());
 }
 

@@ -1,8 +1,9 @@
 //! Configuration as users write it: what resolves, what is refused, and how that is said.
 #![allow(
+    clippy::unwrap_used,
     missing_docs,
     unreachable_pub,
-    reason = "the modules of a test binary are its own"
+    reason = "a test fails where it panics, and the modules of a test binary are its own"
 )]
 
 mod cases;

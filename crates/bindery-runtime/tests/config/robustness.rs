@@ -100,13 +100,25 @@ fn texts_that_nest_or_repeat_without_end_are_refused() {
     everything_shown(&nested);
 }
 
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(2_000))]
 
     #[test]
     fn no_document_makes_the_program_panic(text in document()) {
         everything_shown(&text);
     }
+}
+
+proptest! {
+    #![proptest_config(cases(500))]
 
     #[test]
     fn no_text_at_all_makes_the_program_panic(text in "[-:{}\\[\\],&*!|>'\"%@`#?a-c0-9. \n\t${}é]{0,120}") {

@@ -84,8 +84,10 @@ pub(super) fn poller(tree: &Tree, producer: &Settings) -> Poller {
 impl Context<'_> {
     pub(super) fn management(&mut self) -> Management {
         let settings = self.resolver.tree.at(&Place::Management);
-        let mut management = Management::default();
-        management.port = settings.number("server.port");
+        let mut management = Management {
+            port: settings.number("server.port"),
+            ..Management::default()
+        };
         if let Some(setting) = settings.get("server.address") {
             let text = setting.value.as_str().unwrap_or_default();
             let address = match text {

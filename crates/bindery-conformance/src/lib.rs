@@ -2,7 +2,7 @@
 //!
 //! A binder's integration tests describe the broker with a [`Fixture`] and let the macro make one test of each case:
 //!
-//! ```ignore
+//! ```text
 //! bindery_conformance::conformance_suite! {
 //!     fixture: fixture(),
 //!     not_applicable: ["confirms::an_unroutable_record_fails"],

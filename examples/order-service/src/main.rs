@@ -3,6 +3,7 @@
 
 use std::env;
 use std::error::Error;
+use std::io::{self, IsTerminal};
 
 use order_service::{OrderBook, Orders};
 use tokio::net::TcpListener;
@@ -10,12 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 #[bindery::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
-
+    log();
     let book = OrderBook::default();
     let running = order_service::application(book.clone())
         .config_directory("config/order")
@@ -33,4 +29,15 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 
     running.shutdown().await?;
     Ok(())
+}
+
+/// Logs to standard error what `RUST_LOG` asks for, or what matters.
+fn log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let colours = io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(io::stderr)
+        .init();
 }

@@ -31,7 +31,9 @@ pub async fn charge(
     ledger: State<Ledger>,
 ) -> Result<(Option<PaymentTaken>, Option<PaymentDeclined>), ProviderError> {
     let order_id = reserved.order_id;
-    provider.authorize(order_id, attempt.0)?;
+    provider
+        .authorize(order_id, attempt.0)
+        .inspect_err(|error| debug!(order.id = order_id, attempt = attempt.0, %error, "not charged"))?;
     let answer = ledger.charge(&reserved);
     debug!(order.id = order_id, ?answer, "charged");
     Ok(match answer {

@@ -130,7 +130,10 @@ impl Link {
         {
             return Err(refusal.clone());
         }
-        self.connect(&mut state, FIRST_LIMIT).await
+        let share = u32::try_from(self.settings.addresses.len())
+            .unwrap_or(u32::MAX)
+            .max(1);
+        self.connect(&mut state, FIRST_LIMIT / share).await
     }
 
     /// The connection for what was bound before: waits, however long it takes. `None` once the binder is closed.
@@ -171,15 +174,14 @@ impl Link {
         }
     }
 
+    /// Tries every address once, each for at most `limit`.
     async fn connect(&self, state: &mut State, limit: Duration) -> Result<Arc<Live>, Refusal> {
-        let deadline = Instant::now() + limit;
         let addresses = &self.settings.addresses;
         let mut refusals: Vec<Refusal> = Vec::new();
         for _ in 0..addresses.len() {
             let address = &addresses[state.next_address % addresses.len()];
             state.next_address = (state.next_address + 1) % addresses.len();
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.attempt(address, left.max(Duration::from_millis(100))).await {
+            match self.attempt(address, limit).await {
                 Ok(connection) => return Ok(self.established(state, connection)),
                 Err(refusal) => refusals.push(refusal.while_doing(&format!("RabbitMQ at `{address}`"))),
             }

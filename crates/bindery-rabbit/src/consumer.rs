@@ -15,7 +15,7 @@ use crate::connection::Link;
 use crate::convert::Inbound;
 use crate::dead_letter::{RepublishTarget, Republisher};
 use crate::error::Refusal;
-use crate::health::HealthBoard;
+use crate::health::{HealthBoard, worst};
 use crate::lane::{Lane, LaneContext, run};
 use crate::options::ConsumerOptions;
 use crate::plans::Plans;
@@ -88,6 +88,7 @@ pub(crate) async fn bind(
         lanes,
         requeues,
         health,
+        link: consuming.clone(),
         stopping,
         closing,
         tasks: Mutex::new(tasks),
@@ -164,6 +165,7 @@ struct Control {
     /// Rejected messages go back to their queue.
     requeues: bool,
     health: Arc<HealthBoard>,
+    link: Arc<Link>,
     stopping: CancellationToken,
     closing: CancellationToken,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -203,7 +205,9 @@ impl ConsumerControl for Control {
     }
 
     fn health(&self) -> Health {
-        self.health.whole()
+        // The connection knows better why it is down, so it comes last among equals.
+        let parts = [self.health.whole(), self.link.health()];
+        worst(&parts).unwrap_or_else(Health::unknown)
     }
 
     fn stop(&self) {

@@ -79,7 +79,7 @@ impl fmt::Debug for HealthBoard {
     }
 }
 
-/// The worst health; `Unknown` counts only when nothing else is known.
+/// The worst health, the last of equals; `Unknown` counts only when nothing else is known.
 pub(crate) fn worst(parts: &[Health]) -> Option<Health> {
     let known = parts.iter().filter(|health| health.status != Status::Unknown);
     known

@@ -14,8 +14,10 @@
 //! # Hostile messages
 //! The client library reads header tables recursively on a thread of its own. Set `RUST_MIN_STACK=67108864` in the
 //! environment, or a message whose headers are nested about a thousand levels deep ends the process. A header name
-//! that isn't UTF-8 breaks the connection each time the message is delivered; quorum queues with a delivery limit and a
-//! dead letter get rid of such a message, classic queues need an operator.
+//! that isn't UTF-8 breaks the connection each time the message is delivered. After the second time the consumers of that
+//! connection go on with connections of their own and one message at a time, for a minute at least, so that the others
+//! recover; a quorum queue with a delivery limit and a dead letter then gets rid of the message, a classic queue needs an
+//! operator who takes it out. Headers nested deeper than 32 levels are left out of a received message.
 
 mod acks;
 mod binder;
@@ -26,7 +28,9 @@ mod consumer;
 mod convert;
 mod dead_letter;
 mod error;
+mod flight;
 mod health;
+mod intake;
 mod lane;
 mod options;
 mod plans;

@@ -19,6 +19,8 @@ const INTERNAL: [&str; 4] = [
     "deliveryAttempt",
     "rabbitmq_streamContext",
 ];
+/// Headers that mean further routing keys to the broker, which closes the channel when they are something else.
+const COPIES: [&str; 2] = ["CC", "BCC"];
 const UNTYPED: &str = "application/octet-stream";
 
 /// How headers of one output are rendered.
@@ -149,6 +151,11 @@ impl Parts {
         if is_amqp_name(name) {
             return self.add_property(name, value);
         }
+        if COPIES.contains(&name) && !is_list_of_texts(value) {
+            return Err(unsayable(format!(
+                "header `{name}` means further routing keys to RabbitMQ and must be a list of texts"
+            )));
+        }
         let name = ShortString::try_new(name).map_err(|_| {
             unsayable(format!(
                 "header name `{name:.40}…` has {} bytes; at most 255 fit",
@@ -185,10 +192,20 @@ impl Parts {
             // The others tell where a message came from: they never go out.
             _ => return Ok(()),
         };
-        *slot = match value {
+        let text = match value {
             HeaderValue::Null => None,
             _ => Some(short(&plain_text(value), name)?),
         };
+        // The broker closes the channel of a message whose expiration is no number.
+        let is_number = |text: &ShortString| {
+            !text.as_str().is_empty() && text.as_str().bytes().all(|c| c.is_ascii_digit())
+        };
+        if name == &*names.expiration && !text.as_ref().is_none_or(is_number) {
+            return Err(unsayable(format!(
+                "header `{name}` must be a number of milliseconds"
+            )));
+        }
+        *slot = text;
         Ok(())
     }
 
@@ -271,6 +288,13 @@ fn decimal(text: &str) -> Option<DecimalValue> {
         scale: u8::try_from(fraction.len()).ok()?,
         value: format!("{whole}{fraction}").parse().ok()?,
     })
+}
+
+fn is_list_of_texts(value: &HeaderValue) -> bool {
+    match value {
+        HeaderValue::List(values) => values.iter().all(|value| matches!(value, HeaderValue::Text(_))),
+        _ => false,
+    }
 }
 
 fn plain_text(value: &HeaderValue) -> String {

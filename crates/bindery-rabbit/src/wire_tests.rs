@@ -290,4 +290,12 @@ fn what_can_not_be_said_in_amqp_is_a_permanent_payload_error() {
             "{error}"
         );
     }
+    for name in ["amqp_expiration", "CC", "BCC"] {
+        let headers = [(name, "soon")].into_iter().collect();
+        let error = publication(&headers, None, &rendering).unwrap_err();
+        assert!(
+            !error.is_temporary() && error.to_string().contains(name),
+            "{error}"
+        );
+    }
 }

@@ -1,0 +1,334 @@
+//! One channel that consumes: deliveries are handed over, and the broker is told what was settled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bindery_core::{Delivery, DeliveryBatch, ErrorKind, Health, Source};
+use futures_util::{FutureExt, StreamExt};
+use lapin::Channel;
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+    BasicRejectOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::acks::Action;
+use crate::connection::{Live, RPC_LIMIT};
+use crate::convert::Inbound;
+use crate::error::{Refusal, is_unreadable, within};
+use crate::lane::{Ended, Lane, LaneContext, Started, TELL_AFTER};
+use crate::provision::{declare, short};
+
+/// How many deliveries travel together at most.
+const BATCH: usize = 256;
+/// How long settlements wait for others to be told with them.
+const TELL_WITHIN: Duration = Duration::from_millis(5);
+/// How long accepted deliveries wait behind an open one before they are told one by one.
+const APART_AFTER: Duration = Duration::from_millis(250);
+
+/// How long a lane stays there without losing it.
+const QUARANTINE_FOR: Duration = Duration::from_secs(60);
+
+/// Consumes on one channel until the consumer is closed or the channel is lost.
+pub(crate) async fn session(
+    lane: &Lane,
+    context: &LaneContext,
+    live: &Live,
+    apart: bool,
+    deliveries: &mut Option<mpsc::Sender<DeliveryBatch>>,
+    started: &mut Option<Started>,
+) -> Ended {
+    let prefetch = if apart { 1 } else { context.prefetch };
+    let opened = open(lane, context, live, prefetch).await;
+    let (channel, consumer, queue) = match opened {
+        Ok(opened) => opened,
+        Err(refusal) => return Ended::Lost(refusal),
+    };
+    let generation = lane.renew();
+    let source = Source::new(lane.id, generation, queue.clone(), context.partition);
+    context.health.set(lane.index(), Health::up());
+    if let Some(started) = started.take() {
+        // Nobody waits when the bind was cancelled; then the consumer is dropped and closes.
+        let _ = started.send(Ok(()));
+    }
+    let inbound = (context.inbound)(&queue);
+    let session = Session {
+        lane,
+        context,
+        live,
+        channel,
+        source: source.clone(),
+        inbound,
+    };
+    let ended = tokio::select! {
+        ended = session.run(consumer, deliveries) => ended,
+        () = tokio::time::sleep(QUARANTINE_FOR), if apart => Ended::Released,
+    };
+    source.revoked.cancel();
+    lane.renew();
+    if let Ended::Lost(refusal) = ended {
+        return Ended::Lost(refusal.after_it_worked());
+    }
+    if matches!(ended, Ended::Closed) {
+        let closing = session.channel.close(200, "OK".into());
+        // What isn't settled goes back when the channel ends, one way or the other.
+        let _ = within(RPC_LIMIT, "closing a channel", closing).await;
+    }
+    ended
+}
+
+async fn open(
+    lane: &Lane,
+    context: &LaneContext,
+    live: &Live,
+    prefetch: u16,
+) -> Result<(Channel, lapin::Consumer, String), Refusal> {
+    let plan = context.plans.of_connection(live.generation);
+    declare(live, &plan.topology).await?;
+    let channel = live.channel().await?;
+    let qos = channel.basic_qos(prefetch, BasicQosOptions { global: false });
+    within(RPC_LIMIT, "setting the prefetch", qos).await?;
+    let mut arguments = FieldTable::default();
+    if let Some(priority) = context.priority {
+        let priority = i32::try_from(priority).unwrap_or(i32::MAX);
+        arguments.insert("x-priority".into(), AMQPValue::LongInt(priority));
+    }
+    let options = BasicConsumeOptions {
+        exclusive: context.exclusive,
+        ..BasicConsumeOptions::default()
+    };
+    let tag = match &context.tag_prefix {
+        Some(prefix) => format!("{prefix}#{}", lane.id),
+        None => String::new(),
+    };
+    let what = format!("consuming queue `{}`", plan.queue);
+    let queue = short(&plan.queue, "queue")?;
+    let consuming = channel.basic_consume(queue, short(&tag, "consumer tag")?, options, arguments);
+    let consumer = within(RPC_LIMIT, &what, consuming).await?;
+    Ok((channel, consumer, plan.queue.clone()))
+}
+
+struct Session<'a> {
+    lane: &'a Lane,
+    context: &'a LaneContext,
+    live: &'a Live,
+    channel: Channel,
+    source: Arc<Source>,
+    inbound: Inbound,
+}
+
+impl Session<'_> {
+    async fn run(
+        &self,
+        consumer: lapin::Consumer,
+        deliveries: &mut Option<mpsc::Sender<DeliveryBatch>>,
+    ) -> Ended {
+        let reading = self.read_until_stopped(consumer, deliveries);
+        let telling = self.tell_until_closed();
+        tokio::pin!(reading, telling);
+        let mut drained = false;
+        loop {
+            tokio::select! {
+                read = &mut reading, if !drained => match read {
+                    Ok(()) => drained = true,
+                    Err(refusal) => return Ended::Lost(refusal),
+                },
+                told = &mut telling => return match told {
+                    Ok(()) => Ended::Closed,
+                    Err(refusal) => Ended::Lost(refusal),
+                },
+                () = self.live.lost.cancelled() => {
+                    return Ended::Lost(Refusal::temporary(ErrorKind::Unavailable, "the connection was lost"));
+                }
+            }
+        }
+    }
+
+    /// Hands deliveries over until the consumer is stopped and everything that was on its way has been handed over.
+    async fn read_until_stopped(
+        &self,
+        mut consumer: lapin::Consumer,
+        deliveries: &mut Option<mpsc::Sender<DeliveryBatch>>,
+    ) -> Result<(), Refusal> {
+        let Some(sender) = deliveries.clone() else {
+            return Ok(());
+        };
+        let mut paused = self.lane.paused.subscribe();
+        let mut cancelling = false;
+        loop {
+            while *paused.borrow_and_update() && !self.context.stopping.is_cancelled() {
+                tokio::select! {
+                    // The sender lives as long as the lane.
+                    _ = paused.changed() => {}
+                    () = self.context.stopping.cancelled() => {}
+                }
+            }
+            let next = tokio::select! {
+                biased;
+                () = self.context.stopping.cancelled(), if !cancelling => {
+                    cancelling = true;
+                    let cancel = self.channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
+                    within(RPC_LIMIT, "cancelling a consumer", cancel).await?;
+                    continue;
+                }
+                next = consumer.next() => next,
+            };
+            let first = match next {
+                Some(Ok(delivery)) => delivery,
+                Some(Err(error)) => return Err(self.broken(error)),
+                None if cancelling => break,
+                None => {
+                    let why = "the broker cancelled the consumer, perhaps because its queue was deleted";
+                    return Err(Refusal::temporary(ErrorKind::Unavailable, why));
+                }
+            };
+            let mut batch = vec![first];
+            while batch.len() < BATCH {
+                // An end or an error comes again with the next call.
+                match consumer.next().now_or_never() {
+                    Some(Some(Ok(delivery))) => batch.push(delivery),
+                    Some(Some(Err(error))) => {
+                        self.hand_over(&sender, batch).await;
+                        return Err(self.broken(error));
+                    }
+                    Some(None) if cancelling => {
+                        self.hand_over(&sender, batch).await;
+                        drop(sender);
+                        *deliveries = None;
+                        return Ok(());
+                    }
+                    Some(None) | None => break,
+                }
+            }
+            self.hand_over(&sender, batch).await;
+        }
+        drop(sender);
+        *deliveries = None;
+        Ok(())
+    }
+
+    fn broken(&self, error: lapin::Error) -> Refusal {
+        if is_unreadable(&error) {
+            self.live.mark_unreadable();
+        }
+        Refusal::from(error)
+    }
+
+    async fn hand_over(&self, sender: &mpsc::Sender<DeliveryBatch>, batch: Vec<lapin::message::Delivery>) {
+        let handed = self.track(batch);
+        if handed.is_empty() {
+            return;
+        }
+        let deliveries = handed
+            .into_iter()
+            .map(|delivery| Delivery {
+                receipt: self.source.receipt(delivery.delivery_tag),
+                message: self.inbound.message(delivery),
+            })
+            .collect();
+        let batch = DeliveryBatch {
+            source: self.source.clone(),
+            deliveries,
+        };
+        if sender.send(batch).await.is_err() {
+            tracing::debug!(source = %self.source.name, "deliveries dropped: nobody takes them any more");
+        }
+    }
+
+    /// Notes deliveries as handed over. What was buffered when the channel died can't be settled, and comes again.
+    fn track(&self, mut batch: Vec<lapin::message::Delivery>) -> Vec<lapin::message::Delivery> {
+        batch.retain(|delivery| delivery.acker.usable());
+        let mut tracker = self.lane.lock();
+        for delivery in &batch {
+            tracker.delivered(delivery.delivery_tag);
+        }
+        batch
+    }
+
+    /// Tells the broker what was settled, until the consumer is closed.
+    async fn tell_until_closed(&self) -> Result<(), Refusal> {
+        let mut stuck: Option<(u64, Instant)> = None;
+        loop {
+            let apart_at = stuck.map(|(_, since)| since + APART_AFTER);
+            tokio::select! {
+                () = self.lane.settled.notified() => {
+                    let enough = {
+                        let tracker = self.lane.lock();
+                        tracker.untold() >= TELL_AFTER || tracker.open() == 0
+                    };
+                    if !enough {
+                        tokio::select! {
+                            () = tokio::time::sleep(TELL_WITHIN) => {}
+                            () = self.lane.settled.notified() => {}
+                            () = self.context.closing.cancelled() => {}
+                        }
+                    }
+                }
+                () = sleep_until(apart_at) => {
+                    let actions = self.lane.lock().take_all();
+                    self.tell(&actions).await?;
+                    stuck = None;
+                    continue;
+                }
+                () = self.context.closing.cancelled() => {
+                    let actions = self.lane.lock().take_all();
+                    return self.tell(&actions).await;
+                }
+            }
+            let (actions, waiting_behind) = {
+                let mut tracker = self.lane.lock();
+                let actions = tracker.take();
+                let behind = (tracker.untold() > 0).then(|| tracker.oldest_open()).flatten();
+                (actions, behind)
+            };
+            self.tell(&actions).await?;
+            stuck = match (waiting_behind, stuck) {
+                (Some(tag), Some((known, since))) if known == tag => Some((tag, since)),
+                (Some(tag), _) => Some((tag, Instant::now())),
+                (None, _) => None,
+            };
+        }
+    }
+
+    async fn tell(&self, actions: &[Action]) -> Result<(), Refusal> {
+        let telling = async {
+            // Each call writes its frame when it is first polled, so the order is kept.
+            for action in actions {
+                match *action {
+                    Action::AckThrough(tag) => {
+                        self.channel
+                            .basic_ack(tag, BasicAckOptions { multiple: true })
+                            .await?
+                    }
+                    Action::Ack(tag) => {
+                        self.channel
+                            .basic_ack(tag, BasicAckOptions { multiple: false })
+                            .await?
+                    }
+                    Action::Requeue(tag) => {
+                        let options = BasicNackOptions {
+                            multiple: false,
+                            requeue: true,
+                        };
+                        self.channel.basic_nack(tag, options).await?;
+                    }
+                    Action::Reject(tag) => {
+                        let options = BasicRejectOptions { requeue: false };
+                        self.channel.basic_reject(tag, options).await?;
+                    }
+                }
+            }
+            Ok(())
+        };
+        within(RPC_LIMIT, "settling deliveries", telling).await
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

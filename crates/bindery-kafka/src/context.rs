@@ -76,6 +76,11 @@ impl Reports {
             .clone()
     }
 
+    /// Whether no broker can be reached, as far as is known.
+    pub(crate) fn is_down(&self) -> bool {
+        self.down.load(Ordering::Relaxed)
+    }
+
     /// Whether a broker refused the login.
     pub(crate) fn refused_login(&self) -> bool {
         self.refused.load(Ordering::Relaxed)

@@ -33,7 +33,6 @@ pub(crate) fn classify(code: Code) -> (ErrorKind, Retry) {
         Code::BrokerTransportFailure | Code::AllBrokersDown | Code::Resolve | Code::SSL => {
             (ErrorKind::Unavailable, Retry::Temporary)
         }
-        Code::PurgeQueue | Code::PurgeInflight => (ErrorKind::Closed, Retry::Temporary),
         _ => (ErrorKind::Publish, Retry::Temporary),
     }
 }

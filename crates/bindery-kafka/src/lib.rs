@@ -1,10 +1,36 @@
-//! The Kafka binder, on librdkafka through `rdkafka`.
+//! The Kafka binder, on librdkafka through `rdkafka`. Its public face is [`KafkaBinderFactory`].
 //!
-//! One thread for each consumer does nothing but poll; it copies messages into one buffer per batch and hands the
-//! batches over a bounded channel. Offsets are kept by a tracker that knows out-of-order settlements, and only offsets
-//! without a gap before them are committed. Producers are idempotent, shared by outputs that configure them alike, and
-//! answer through a callback; see [`KafkaBinderFactory`].
+//! # How it works
+//!
+//! * **Consuming.** One thread for each consumer does nothing but poll. It copies messages into one buffer per batch
+//!   (at most 256 messages of one partition, or 1 MiB) and hands the batches over a bounded channel; headers are parsed
+//!   when somebody asks for one. A message whose headers have a name that isn't UTF-8 arrives without that header and
+//!   with [`UNREADABLE_HEADERS`].
+//! * **Offsets.** Deliveries are settled in any order, from any thread. What is committed is the offset after the
+//!   longest run of accepted messages: every second, or after 1,000 messages, and when partitions are given back.
+//! * **Rebalancing.** When partitions are taken away the binder cancels their sources and waits for started work, at
+//!   most 30 s and half of `max.poll.interval.ms`; then it commits and lets go. Settlements that come later are dropped.
+//! * **Producing.** Producers are idempotent and shared by outputs that configure them alike. A record's answer
+//!   completes its confirm; at most `max-in-flight` records and 64 MiB of one output are unconfirmed.
+//! * **Dead letters** are the original's bytes with Spring's headers and ours behind its own. When the whole would be
+//!   too large for the broker, the stack trace is left out and the message is cut.
+//!
+//! # Where it differs from Spring Cloud Stream, and how to have it otherwise
+//!
+//! | here | there | key |
+//! | --- | --- | --- |
+//! | producers linger 5 ms, so that confirmed publishing fills its batches | 0 ms | `producer.batch-timeout` |
+//! | aborted and open transactions aren't read | they are | `configuration.isolation.level` |
+//! | a dead letter that can't be published leaves its original unsettled | the original is lost | |
+//! | an original partition that the dead letter topic lacks is taken modulo its partitions | publishing fails | `consumer.dlq-partitions` |
+//! | an anonymous consumer is bound when its partitions are assigned, and gets what is sent from then on | a little later | |
+//! | an unknown client property is an error | it is ignored | |
+//!
+//! The assignor is `range`, where librdkafka and the JVM's default list meet: one group may have members of both.
+//! Properties of the JVM client are translated (`sasl.jaas.config` for `PLAIN` and `SCRAM`, PEM and PKCS#12 stores,
+//! names that differ), left out when they mean nothing here, and refused when they can't be honoured.
 
+mod backoff;
 mod binder;
 mod boot;
 mod catalog;

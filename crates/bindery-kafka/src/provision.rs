@@ -40,6 +40,8 @@ pub(crate) struct Wanted<'a> {
 
 /// How long the brokers have to answer before they count as unreachable.
 const REACH_TIMEOUT: Duration = Duration::from_secs(4);
+/// The same once every connection was refused.
+const REFUSED_TIMEOUT: Duration = Duration::from_millis(1500);
 /// How long one attempt to reach them takes.
 const SLICE: Duration = Duration::from_millis(500);
 /// How long creating a topic may take.
@@ -103,7 +105,7 @@ impl<'a> Provisioner<'a> {
     /// How many partitions a topic has; `None` when it doesn't exist.
     pub(crate) fn partitions(&self, topic: &str) -> Result<Option<u32>> {
         topic_name(topic, "destination")?;
-        let deadline = Instant::now() + REACH_TIMEOUT;
+        let started = Instant::now();
         loop {
             let answer = self.probe.fetch_metadata(Some(topic), SLICE);
             // Errors of the connection arrive through the client's own queue.
@@ -131,8 +133,10 @@ impl<'a> Provisioner<'a> {
                 }
                 Err(error) => error,
             };
-            let hopeless = self.reports().refused_login();
-            if hopeless || Instant::now() >= deadline {
+            let waited = started.elapsed();
+            let hopeless =
+                self.reports().refused_login() || (self.reports().is_down() && waited >= REFUSED_TIMEOUT);
+            if hopeless || waited >= REACH_TIMEOUT {
                 return Err(self.unreachable(&error));
             }
         }

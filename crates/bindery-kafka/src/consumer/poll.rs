@@ -7,7 +7,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bindery_core::{DeliveryBatch, Status};
-use rand::Rng;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -20,6 +19,7 @@ use super::brake::{Brake, PATIENCE, wants_pause};
 use super::commit;
 use super::rebalance::ConsumeContext;
 use super::shared::{Place, Shared, Stage};
+use crate::backoff::Backoff;
 use crate::error::by_code;
 
 /// Offsets are committed this often, where they moved.
@@ -81,10 +81,9 @@ impl Poller {
     pub(crate) fn run(mut self, first: BaseConsumer<ConsumeContext>, mut connect: Connect) {
         self.shared.polled_by(thread::current());
         let mut consumer = Some(first);
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new();
         while !self.shared.is_closing() {
             if let Some(current) = consumer.take() {
-                let started = Instant::now();
                 match self.poll_until_end(&current) {
                     End::Closed => self.close(&current),
                     End::Fatal(reason) => {
@@ -92,9 +91,6 @@ impl Poller {
                         self.shared.reports.failed(reason);
                         self.abandon();
                     }
-                }
-                if started.elapsed() > Duration::from_secs(60) {
-                    backoff = Backoff::default();
                 }
                 continue;
             }
@@ -346,22 +342,5 @@ impl Poller {
         self.builder = None;
         self.backlog.clear();
         self.brake.clear();
-    }
-}
-
-/// Delays between attempts to make a consumer anew: doubled up to 30 s, with full jitter.
-struct Backoff(Duration);
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self(Duration::from_millis(200))
-    }
-}
-
-impl Backoff {
-    fn next(&mut self) -> Duration {
-        let ceiling = self.0;
-        self.0 = (self.0 * 2).min(Duration::from_secs(30));
-        ceiling.mul_f64(rand::rng().random_range(0.1..=1.0))
     }
 }

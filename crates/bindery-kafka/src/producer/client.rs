@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bindery_core::{Confirm, Error, ErrorKind, Position, Result};
 use rdkafka::ClientConfig;
@@ -15,8 +15,9 @@ use rdkafka::message::{DeliveryResult, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use super::window::Window;
+use crate::backoff::Backoff;
 use crate::context::{Reports, log_line};
-use crate::error::{by_code, failed};
+use crate::error::{by_code, failed, one_line};
 use crate::health::Connectivity;
 
 /// What travels with a record through the library, and what its answer ends.
@@ -195,15 +196,14 @@ impl ProducerClient {
     }
 
     /// Replaces a producer that can't go on: what it had in flight fails through its confirms.
-    fn mend(&self) {
-        if !self.broken.load(Ordering::Acquire) {
-            return;
-        }
-        let reason = self.current().client().fatal_error().map(|(_, reason)| reason);
-        tracing::warn!(
-            "the producer is made anew: {}",
-            reason.as_deref().unwrap_or("it can't go on")
-        );
+    fn replace(&self) {
+        let reason = self
+            .current()
+            .client()
+            .fatal_error()
+            .map(|(_, reason)| one_line(&reason));
+        let reason = reason.unwrap_or_else(|| "it can't go on".to_owned());
+        tracing::warn!("the Kafka producer is made anew: {reason}");
         match connect(&self.config, &self.reports, &self.broken) {
             Ok(made) => {
                 self.broken.store(false, Ordering::Release);
@@ -232,8 +232,16 @@ fn connect(
 /// on a thread that may wait.
 fn serve(client: &Weak<ProducerClient>) {
     let mut last = None;
+    let mut backoff = Backoff::new();
+    let mut replace_at = None;
     while let Some(client) = client.upgrade() {
-        client.mend();
+        if client.broken.load(Ordering::Acquire) {
+            let at = *replace_at.get_or_insert_with(|| Instant::now() + backoff.next());
+            if Instant::now() >= at {
+                replace_at = None;
+                client.replace();
+            }
+        }
         let current = client.current();
         drop(client);
         current.poll(POLL);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bindery_core::{Consumer, Delivery, Settlement};
+use bindery_core::{Consumer, Delivery, Settlement, Status};
 use futures_util::StreamExt;
 use serde_json::json;
 
@@ -228,4 +228,34 @@ async fn without_rebalancing_an_instance_reads_its_share_and_goes_on_where_it_wa
     let mut second = binder.bind_consumer(&spec).await.unwrap();
     assert_eq!(payloads(&take(&mut second, 1).await), ["ours"]);
     close(second).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_was_fenced_comes_back() {
+    let binder = binder();
+    let (topic, producer) = topic(&binder, "fenced", 1).await;
+    let spec = consumer(
+        &topic,
+        Some("g"),
+        json!({"configuration": {"group.instance.id": "one", "session.timeout.ms": "6000"}}),
+    );
+    let mut first = binder.bind_consumer(&spec).await.unwrap();
+    send_to(&producer, 0, "1").await;
+    let delivery = take(&mut first, 1).await.remove(0);
+    accept(&first, delivery);
+    // A second member of the same name: the group knows only one, and the first is shut out.
+    let second = binder.bind_consumer(&spec).await.unwrap();
+    eventually("the first is shut out", || {
+        first.control.health().status == Status::Down
+    })
+    .await;
+    close(second).await;
+    send_to(&producer, 0, "2").await;
+    let mut seen = Vec::new();
+    while !seen.contains(&"2".to_owned()) {
+        let batch = within(first.deliveries.next()).await.unwrap();
+        seen.extend(payloads(&batch.deliveries));
+        accept_all(&first, batch.deliveries);
+    }
+    close(first).await;
 }

@@ -1,7 +1,10 @@
 //! Health: what is known of the brokers, told with reason and address.
 
-use bindery_core::Status;
+use std::time::{Duration, Instant};
+
+use bindery_core::{Confirm, Status};
 use rdkafka::mocking::MockCluster;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::json;
 
 use crate::support::*;
@@ -51,4 +54,60 @@ async fn a_broker_that_goes_down_and_comes_back_is_told() {
     eventually("everything is up again", || binder.health().status == Status::Up).await;
     send(&producer, record("y")).await.unwrap();
     close(consumer).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_without_a_broker_ends_in_time() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("t", 1, 1).unwrap();
+    let binder = binder_with(json!({"brokers": [cluster.bootstrap_servers()]}));
+    let mut consumer = binder
+        .bind_consumer(&consumer("t", Some("g"), json!({})))
+        .await
+        .unwrap();
+    let producer = binder
+        .bind_producer(&producer("t", None, json!({"close-timeout": 1})))
+        .await
+        .unwrap();
+    send(&producer, record("x")).await.unwrap();
+    let delivery = take(&mut consumer, 1).await.remove(0);
+    cluster.broker_down(1).unwrap();
+    eventually("the consumer is down", || {
+        consumer.control.health().status == Status::Down
+    })
+    .await;
+    accept(&consumer, delivery);
+    let (confirm, answer) = Confirm::channel();
+    producer.send(record("never"), confirm).unwrap();
+    let started = Instant::now();
+    within(producer.close()).await;
+    close(consumer).await;
+    drop(producer);
+    let error = within(answer).await.unwrap_err();
+    assert!(error.is_temporary(), "{error}");
+    assert!(
+        started.elapsed() < Duration::from_secs(12),
+        "it took {:?}",
+        started.elapsed()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_cannot_go_on_is_made_anew() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("t", 1, 1).unwrap();
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+    let binder = binder_with(json!({"brokers": [cluster.bootstrap_servers()]}));
+    let mut spec = producer("t", None, json!({}));
+    spec.confirm_timeout = Duration::from_secs(5);
+    cluster.request_errors(RDKafkaApiKey::InitProducerId, &[refused]);
+    let producer = binder.bind_producer(&spec).await.unwrap();
+    let error = send(&producer, record("lost")).await.unwrap_err();
+    assert!(error.is_temporary(), "{error}");
+    let again = async {
+        while send(&producer, record("again")).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    within(again).await;
 }

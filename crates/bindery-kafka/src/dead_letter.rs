@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use bindery_core::{Confirm, DeadLetterPublisher, Error, ErrorKind, Failure, RawMessage, Result};
 use bytes::Bytes;
 
-use crate::headers::encoded::{self, TimestampType};
+use crate::headers::UNREADABLE_HEADERS;
+use crate::headers::encoded::{self, Flags, TimestampType};
 use crate::headers::patterns::Patterns;
 use crate::headers::render;
 use crate::producer::client::{InFlight, Outgoing, ProducerClient};
@@ -101,6 +102,9 @@ type Pair = (String, Option<Bytes>);
 /// out and the message is cut to so many bytes.
 fn headers(message: &RawMessage, failure: &Failure, limit: Option<usize>) -> Vec<Pair> {
     let mut pairs = original(message);
+    if flags(message).unreadable {
+        pairs.push((UNREADABLE_HEADERS.to_owned(), Some(Bytes::from_static(b"true"))));
+    }
     let mut add = |name: &str, value: Bytes| pairs.push((name.to_owned(), Some(value)));
     let origin = &message.origin;
     let offset = i64::try_from(origin.position).unwrap_or(i64::MAX);
@@ -116,7 +120,7 @@ fn headers(message: &RawMessage, failure: &Failure, limit: Option<usize>) -> Vec
     );
     add(
         "x-original-timestamp-type",
-        text(timestamp_type(message).as_str()),
+        text(flags(message).timestamp.as_str()),
     );
     add("x-exception-fqcn", text(&failure.error_type));
     match limit {
@@ -151,11 +155,17 @@ fn original(message: &RawMessage) -> Vec<Pair> {
     }
 }
 
-fn timestamp_type(message: &RawMessage) -> TimestampType {
-    match message.headers.encoded() {
-        Some(encoded) => encoded::flags(&encoded.bytes).timestamp,
-        None if message.origin.timestamp.is_some() => TimestampType::Create,
+fn flags(message: &RawMessage) -> Flags {
+    let timestamp = match message.origin.timestamp {
+        Some(_) => TimestampType::Create,
         None => TimestampType::None,
+    };
+    match message.headers.encoded() {
+        Some(encoded) => encoded::flags(&encoded.bytes),
+        None => Flags {
+            timestamp,
+            unreadable: message.headers.get(UNREADABLE_HEADERS).is_some(),
+        },
     }
 }
 

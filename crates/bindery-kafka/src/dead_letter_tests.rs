@@ -4,7 +4,7 @@ use bindery_core::{EncodedHeaders, FailureReason, Headers, Origin};
 use serde_json::Value;
 
 use super::*;
-use crate::headers::encoded::{Flags, put, put_flags};
+use crate::headers::encoded::{put, put_flags};
 use crate::headers::read;
 
 fn failure() -> Failure {
@@ -126,4 +126,39 @@ fn a_shortened_dead_letter_has_no_trace_and_a_short_message() {
         Some("é".repeat(5).as_bytes())
     );
     assert_eq!(find("x-exception-stacktrace"), None);
+}
+
+#[test]
+fn a_dead_letter_says_that_a_header_could_not_be_read() {
+    let mut bytes = Vec::new();
+    let flags = Flags {
+        timestamp: TimestampType::LogAppend,
+        unreadable: true,
+    };
+    put_flags(&mut bytes, flags);
+    let mut message = message(&[], origin());
+    message.headers = Headers::from_encoded(EncodedHeaders {
+        bytes: bytes.into(),
+        read,
+    });
+    let value = |message: &RawMessage, wanted: &str| {
+        let pairs = headers(message, &failure(), None);
+        pairs
+            .into_iter()
+            .find(|(name, _)| name == wanted)
+            .and_then(|(_, value)| value)
+    };
+    assert_eq!(
+        value(&message, UNREADABLE_HEADERS).as_deref(),
+        Some(b"true".as_slice())
+    );
+    assert_eq!(
+        value(&message, "x-original-timestamp-type").as_deref(),
+        Some(b"LogAppendTime".as_slice())
+    );
+    message.headers.insert("added", 1);
+    assert_eq!(
+        value(&message, UNREADABLE_HEADERS).as_deref(),
+        Some(b"true".as_slice())
+    );
 }

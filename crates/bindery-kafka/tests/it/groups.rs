@@ -259,3 +259,73 @@ async fn a_member_that_was_fenced_comes_back() {
     }
     close(first).await;
 }
+
+/// Takes and accepts everything until the consumer is stopped, then closes it; returns what it took.
+async fn work_until_stopped(
+    mut consumer: Consumer,
+    stopped: tokio_util::sync::CancellationToken,
+) -> Vec<String> {
+    let mut done = Vec::new();
+    let mut stopping = false;
+    loop {
+        let batch = tokio::select! {
+            batch = consumer.deliveries.next() => batch,
+            () = stopped.cancelled(), if !stopping => {
+                stopping = true;
+                consumer.control.stop();
+                continue;
+            }
+        };
+        let Some(batch) = batch else { break };
+        for delivery in batch.deliveries {
+            if batch.source.revoked.is_cancelled() {
+                consumer.settler.settle(delivery.receipt, Settlement::Release);
+                continue;
+            }
+            done.push(payload(&delivery));
+            tokio::task::yield_now().await;
+            accept(&consumer, delivery);
+        }
+    }
+    close(consumer).await;
+    done
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_that_come_and_go_lose_nothing_and_repeat_nothing_that_is_finished() {
+    let binder = binder();
+    let (topic, producer) = topic(&binder, "storm", 4).await;
+    let spec = consumer(&topic, Some("g"), json!({}));
+    let stop = tokio_util::sync::CancellationToken::new();
+    let steady = tokio::spawn(work_until_stopped(
+        binder.bind_consumer(&spec).await.unwrap(),
+        stop.clone(),
+    ));
+    let mut visits = Vec::new();
+    let mut sent = 0;
+    for _ in 0..4 {
+        let visitor_stop = tokio_util::sync::CancellationToken::new();
+        let visitor = binder.bind_consumer(&spec).await.unwrap();
+        let visit = tokio::spawn(work_until_stopped(visitor, visitor_stop.clone()));
+        for _ in 0..40 {
+            for _ in 0..10 {
+                send_to(&producer, sent % 4, &sent.to_string()).await;
+                sent += 1;
+            }
+        }
+        visitor_stop.cancel();
+        visits.push(visit);
+    }
+    let mut done = Vec::new();
+    for visit in visits {
+        done.extend(within(visit).await.unwrap());
+    }
+    let lag = crate::wire::Lag::new(&topic, &group_of(&topic, "g"), 4);
+    eventually("everything is committed", || lag.is_zero()).await;
+    stop.cancel();
+    done.extend(within(steady).await.unwrap());
+    let unique: BTreeSet<_> = done.iter().cloned().collect();
+    let all: BTreeSet<_> = numbers(0..usize::try_from(sent).unwrap()).into_iter().collect();
+    assert_eq!(unique, all, "messages were lost");
+    assert_eq!(done.len(), unique.len(), "finished messages came again");
+}

@@ -86,6 +86,39 @@ pub(crate) fn committed(topic: &str, group: &str, partition: i32) -> Option<i64>
     }
 }
 
+/// How far a group is behind.
+pub(crate) struct Lag {
+    consumer: BaseConsumer,
+    topic: String,
+    partitions: i32,
+}
+
+impl Lag {
+    pub(crate) fn new(topic: &str, group: &str, partitions: i32) -> Self {
+        Self {
+            consumer: config(group).create().unwrap(),
+            topic: topic.to_owned(),
+            partitions,
+        }
+    }
+
+    /// Whether everything is committed.
+    pub(crate) fn is_zero(&self) -> bool {
+        let mut list = TopicPartitionList::new();
+        for partition in 0..self.partitions {
+            list.add_partition(&self.topic, partition);
+        }
+        let committed = self.consumer.committed_offsets(list, DEADLINE).unwrap();
+        committed.elements().iter().all(|element| {
+            let (_, end) = self
+                .consumer
+                .fetch_watermarks(&self.topic, element.partition(), DEADLINE)
+                .unwrap();
+            element.offset() == Offset::Offset(end)
+        })
+    }
+}
+
 pub(crate) async fn delete_topic(topic: &str) {
     let admin: AdminClient<DefaultClientContext> = config("admin").create().unwrap();
     admin.delete_topics(&[topic], &AdminOptions::new()).await.unwrap();

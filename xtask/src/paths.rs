@@ -1,14 +1,19 @@
 //! Where things are: the workspace, and the folder that holds everything the brokers write.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Returns the root of the workspace: of the one cargo runs this program for, or else of the one it was built in.
 pub(crate) fn workspace() -> PathBuf {
     let manifest = env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
-    let mut folder = PathBuf::from(manifest);
-    folder.pop();
-    folder
+    // A test of another package that runs this program leaves its own folder there.
+    let root = Path::new(&manifest)
+        .ancestors()
+        .find(|folder| folder.join("xtask/Cargo.toml").exists());
+    root.map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".."),
+        Path::to_path_buf,
+    )
 }
 
 /// Returns the folder below which the brokers keep data, logs and process ids.

@@ -190,8 +190,14 @@ impl<E: Environment> Application<E> {
     /// # Errors
     /// Every problem of the configuration at once, as one error of kind [`ErrorKind::Configuration`].
     pub fn check(&self) -> Result<Model> {
-        let problem =
-            |problems: crate::config::Problems| Error::new(ErrorKind::Configuration, problems.to_string());
+        let problem = |problems: crate::config::Problems| {
+            let text = problems.to_string();
+            // Whoever prints an error says that it is one.
+            Error::new(
+                ErrorKind::Configuration,
+                text.strip_prefix("error: ").unwrap_or(&text),
+            )
+        };
         let properties = self.loader.clone().load().map_err(problem)?;
         let model = resolve(properties, &self.listeners, &self.factories).map_err(problem)?;
         for listener in &self.listeners {
@@ -211,9 +217,6 @@ impl<E: Environment> Application<E> {
     pub async fn start(self) -> Result<Running> {
         let started = tokio::time::Instant::now();
         let model = self.check()?;
-        for warning in &model.warnings {
-            tracing::warn!("{warning}");
-        }
         let codecs = match self.codecs {
             Some(codecs) => codecs,
             None => E::codecs(&model)?,
@@ -222,13 +225,20 @@ impl<E: Environment> Application<E> {
             let report = crate::config::report::table(&model, &self.factories);
             println!("{}\n\n{report}", crate::config::report::banner(&model));
         }
+        for warning in &model.warnings {
+            tracing::warn!("{warning}");
+            if self.banner {
+                // A service without a subscriber for its log must be told as well.
+                eprintln!("warning: {warning}");
+            }
+        }
         let management = model.management.clone();
         let mut running = assembly::assemble(
             model,
             &self.listeners,
             &self.factories,
             codecs,
-            Arc::new(self.states),
+            &Arc::new(self.states),
         )?;
         match E::serve(&management, running.operations()).await {
             Ok(server) => running.serve(server),

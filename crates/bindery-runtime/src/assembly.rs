@@ -56,7 +56,7 @@ pub(crate) fn assemble(
     listeners: &[ListenerDefinition],
     factories: &[Arc<dyn BinderFactory>],
     codecs: Arc<dyn Codecs>,
-    states: Arc<States>,
+    states: &Arc<States>,
 ) -> Result<Running> {
     let binders = create_binders(&model, factories)?;
     let site = Arc::new(Site {
@@ -78,7 +78,7 @@ pub(crate) fn assemble(
         .map(|output| (output.name.clone(), output))
         .collect();
     for (number, listener) in listeners.iter().enumerate() {
-        site.open_listener(number, listener, &outputs, &states)?;
+        site.open_listener(number, listener, &outputs, states)?;
     }
     Ok(Running::new(Parts {
         bridge: StreamBridge::new(directory),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use bindery_core::{FailureClass, Outcome, Settlement};
+use bindery_core::{FailureClass, Settlement};
 use metrics::{Counter, Gauge, Histogram, Label, counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
@@ -146,11 +146,7 @@ impl InputMetrics {
         self.in_flight.fetch_sub(count, Ordering::AcqRel);
     }
 
-    pub(crate) fn started(&self) -> Instant {
-        Instant::now()
-    }
-
-    pub(crate) fn finished(&self, started: Instant, _outcome: &Outcome) {
+    pub(crate) fn finished(&self, started: Instant) {
         self.handler_seconds.record(started.elapsed().as_secs_f64());
     }
 

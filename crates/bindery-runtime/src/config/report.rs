@@ -29,8 +29,9 @@ pub fn banner(model: &Model) -> String {
     if !model.profiles.is_empty() {
         parts.push(format!("profile {}", model.profiles.join(", ")));
     }
-    if !model.sources.is_empty() {
-        parts.push(model.sources.join(", "));
+    match model.sources.as_slice() {
+        [] => parts.push("no configuration found".to_owned()),
+        sources => parts.push(sources.join(", ")),
     }
     parts.join("   ")
 }

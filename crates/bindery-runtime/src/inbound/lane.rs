@@ -11,10 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::{
-    Call, ErrorKind, FailureReason, HandlerError, Invocation, OutboundRecord, Outcome, Outputs, Settlement,
-    Source,
-};
+use bindery_core::{Call, FailureReason, HandlerError, Invocation, Outcome, Settlement, Source};
 use tokio::sync::Semaphore;
 
 use super::Shared;
@@ -32,7 +29,7 @@ pub(crate) struct Lane {
     pub(crate) shared: Arc<Shared>,
     pub(crate) source: Arc<Source>,
     pub(crate) load: Arc<SourceLoad>,
-    outstanding: Outstanding,
+    pub(super) outstanding: Outstanding,
     /// Singles of a batch of which one message is poisoned; they go before anything new.
     singles: std::collections::VecDeque<Work>,
     call: Call,
@@ -191,7 +188,7 @@ impl Lane {
             acknowledgment,
             context: shared.context.clone(),
         };
-        let started = shared.metrics.started();
+        let started = std::time::Instant::now();
         let running = call::run(
             &*shared.listener,
             invocation,
@@ -209,93 +206,8 @@ impl Lane {
                 () = outstanding.arrived() => outstanding.absorb(shared, load),
             }
         };
-        shared.metrics.finished(started, &outcome);
+        shared.metrics.finished(started);
         outcome
-    }
-
-    /// Publishes the outputs of a message whose handler is done.
-    async fn publish(
-        &mut self,
-        work: Work,
-        outputs: Outputs,
-        progress: Progress,
-    ) -> Result<(), (Work, HandlerError)> {
-        let token = self.outstanding.insert(pending(work, progress, 1));
-        if let Err(error) = self.prepare_outputs(token, outputs) {
-            let Some(pending) = self.outstanding.remove(token) else {
-                return Ok(());
-            };
-            return Err((pending.work, error));
-        }
-        self.send_prepared(token).await;
-        Ok(())
-    }
-
-    /// Makes records of the outputs, all before the first is sent: one that can't be made fails the message whole.
-    fn prepare_outputs(&mut self, token: u64, outputs: Outputs) -> Result<(), HandlerError> {
-        let shared = self.shared.clone();
-        let Some(pending) = self.outstanding.get_mut(token) else {
-            return Ok(());
-        };
-        let records: Result<Vec<_>, HandlerError> = outputs
-            .into_iter()
-            .map(|output| {
-                let index = output.index;
-                let binding = shared.outputs.get(index).ok_or_else(|| missing_output(index))?;
-                let record = binding.record(output, pending.work.messages().first())?;
-                Ok((index, record))
-            })
-            .collect();
-        pending.records = records?;
-        pending.remaining += pending.records.len() as u32;
-        Ok(())
-    }
-
-    /// Sends the records of an outstanding message, waiting for room where there is none, and lets go of the lane's
-    /// own hold on it.
-    async fn send_prepared(&mut self, token: u64) {
-        let records = match self.outstanding.get_mut(token) {
-            Some(pending) => pending.records.clone(),
-            None => return,
-        };
-        let mut unsent = records.len() as u32;
-        for (index, record) in records {
-            if !self.send(token, index, record).await {
-                break;
-            }
-            unsent -= 1;
-        }
-        if let Some(pending) = self.outstanding.get_mut(token) {
-            pending.abandoned = unsent > 0;
-            // One answer always remains: the lane's own, which settles the message if nothing else is missing.
-            pending.remaining -= unsent;
-        }
-        self.outstanding.complete(token, &self.shared, &self.load);
-    }
-
-    /// Sends one record. `false` when the lane ends before there is room for it.
-    async fn send(&self, token: u64, index: usize, record: OutboundRecord) -> bool {
-        let Some(output) = self.shared.outputs.get(index) else {
-            return false;
-        };
-        let confirm = bindery_core::Confirm::new(self.outstanding.window.clone(), token);
-        let mut offer = match output.offer(record, confirm) {
-            Ok(()) => return true,
-            Err(full) => full,
-        };
-        loop {
-            tokio::select! {
-                () = output.ready() => {}
-                () = self.ending() => {
-                    offer.confirm.dissolve();
-                    return false;
-                }
-            }
-            match output.offer(offer.record, offer.confirm) {
-                Ok(()) => return true,
-                Err(full) => offer = full,
-            }
-        }
     }
 
     /// A message failed after its handler was done: a confirmation was refused, or its acknowledgment was.
@@ -312,20 +224,6 @@ impl Lane {
         if let Some(again) = self.next_step(failed.work, &error, &mut failed.progress).await {
             self.process(again, failed.progress).await;
         }
-    }
-
-    /// The broker of an output was away: the same records are published again, however long that takes.
-    async fn publish_again(&mut self, mut failed: Pending) {
-        if let Some(error) = failed.error.take() {
-            tracing::debug!(binding.name = %self.shared.binding, error = %error.report(), "outputs are published again");
-        }
-        let delay = self.shared.settings.republish_delay;
-        if self.wait(Some(delay)).await == Waited::Ending {
-            return settle(&self.shared, &self.load, failed.work, Settlement::Release);
-        }
-        failed.remaining = failed.records.len() as u32 + 1;
-        let token = self.outstanding.insert(failed);
-        self.send_prepared(token).await;
     }
 
     /// What follows a failed attempt. Gives the work back when it shall be tried again.
@@ -378,7 +276,7 @@ impl Lane {
         }
     }
 
-    async fn ending(&self) {
+    pub(super) async fn ending(&self) {
         tokio::select! {
             () = self.source.revoked.cancelled() => {}
             () = self.shared.draining.cancelled() => {}
@@ -386,7 +284,7 @@ impl Lane {
     }
 }
 
-fn pending(work: Work, progress: Progress, remaining: u32) -> Pending {
+pub(super) fn pending(work: Work, progress: Progress, remaining: u32) -> Pending {
     Pending {
         work,
         progress,
@@ -395,11 +293,4 @@ fn pending(work: Work, progress: Progress, remaining: u32) -> Pending {
         error: None,
         abandoned: false,
     }
-}
-
-fn missing_output(index: usize) -> HandlerError {
-    HandlerError::permanent(bindery_core::Error::new(
-        ErrorKind::Configuration,
-        format!("output number {index} of the listener isn't bound"),
-    ))
 }

@@ -7,6 +7,7 @@ mod give_up;
 mod lane;
 mod load;
 mod outstanding;
+mod publish;
 mod queue;
 mod settle;
 mod window;

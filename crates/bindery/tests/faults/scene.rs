@@ -174,12 +174,7 @@ impl Scene {
         let broker = self.broker.name();
         // `cargo xtask test` names the program that started the brokers.
         let mut command = match std::env::var_os("XTASK") {
-            Some(program) => {
-                let mut command = tokio::process::Command::new(program);
-                // It is that of this test's package; the program knows its own.
-                command.env_remove("CARGO_MANIFEST_DIR");
-                command
-            }
+            Some(program) => tokio::process::Command::new(program),
             None => {
                 let mut cargo = tokio::process::Command::new(env!("CARGO"));
                 cargo

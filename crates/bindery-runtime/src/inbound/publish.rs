@@ -1,0 +1,117 @@
+//! Publishing a message's outputs: all records are made before the first is sent, and kept until all are confirmed.
+
+use bindery_core::{Confirm, Error, ErrorKind, HandlerError, OutboundRecord, Outputs, Settlement};
+
+use super::failure::Progress;
+use super::lane::{Lane, Waited, pending};
+use super::outstanding::Pending;
+use super::settle::settle;
+use super::work::Work;
+
+impl Lane {
+    /// Publishes the outputs of a message whose handler is done.
+    pub(super) async fn publish(
+        &mut self,
+        work: Work,
+        outputs: Outputs,
+        progress: Progress,
+    ) -> Result<(), (Work, HandlerError)> {
+        let token = self.outstanding.insert(pending(work, progress, 1));
+        if let Err(error) = self.prepare_outputs(token, outputs) {
+            let Some(pending) = self.outstanding.remove(token) else {
+                return Ok(());
+            };
+            return Err((pending.work, error));
+        }
+        self.send_prepared(token).await;
+        Ok(())
+    }
+
+    /// Makes records of the outputs, all before the first is sent: one that can't be made fails the message whole.
+    pub(super) fn prepare_outputs(&mut self, token: u64, outputs: Outputs) -> Result<(), HandlerError> {
+        let shared = self.shared.clone();
+        let Some(pending) = self.outstanding.get_mut(token) else {
+            return Ok(());
+        };
+        let records: Result<Vec<_>, HandlerError> = outputs
+            .into_iter()
+            .map(|output| {
+                let index = output.index;
+                let binding = shared.outputs.get(index).ok_or_else(|| missing_output(index))?;
+                let record = binding.record(output, pending.work.messages().first())?;
+                Ok((index, record))
+            })
+            .collect();
+        pending.records = records?;
+        pending.remaining += pending.records.len() as u32;
+        Ok(())
+    }
+
+    /// Sends the records of an outstanding message, waiting for room where there is none, and lets go of the lane's
+    /// own hold on it.
+    pub(super) async fn send_prepared(&mut self, token: u64) {
+        let records = match self.outstanding.get_mut(token) {
+            Some(pending) => pending.records.clone(),
+            None => return,
+        };
+        let mut unsent = records.len() as u32;
+        for (index, record) in records {
+            if !self.send(token, index, record).await {
+                break;
+            }
+            unsent -= 1;
+        }
+        if let Some(pending) = self.outstanding.get_mut(token) {
+            pending.abandoned = unsent > 0;
+            // One answer always remains: the lane's own, which settles the message if nothing else is missing.
+            pending.remaining -= unsent;
+        }
+        self.outstanding.complete(token, &self.shared, &self.load);
+    }
+
+    /// Sends one record. `false` when the lane ends before there is room for it.
+    async fn send(&self, token: u64, index: usize, record: OutboundRecord) -> bool {
+        let Some(output) = self.shared.outputs.get(index) else {
+            return false;
+        };
+        let confirm = Confirm::new(self.outstanding.window.clone(), token);
+        let mut offer = match output.offer(record, confirm) {
+            Ok(()) => return true,
+            Err(full) => full,
+        };
+        loop {
+            tokio::select! {
+                () = output.ready() => {}
+                () = self.ending() => {
+                    offer.confirm.dissolve();
+                    return false;
+                }
+            }
+            match output.offer(offer.record, offer.confirm) {
+                Ok(()) => return true,
+                Err(full) => offer = full,
+            }
+        }
+    }
+
+    /// The broker of an output was away: the same records are published again, however long that takes.
+    pub(super) async fn publish_again(&mut self, mut failed: Pending) {
+        if let Some(error) = failed.error.take() {
+            tracing::debug!(binding.name = %self.shared.binding, error = %error.report(), "outputs are published again");
+        }
+        let delay = self.shared.settings.republish_delay;
+        if self.wait(Some(delay)).await == Waited::Ending {
+            return settle(&self.shared, &self.load, failed.work, Settlement::Release);
+        }
+        failed.remaining = failed.records.len() as u32 + 1;
+        let token = self.outstanding.insert(failed);
+        self.send_prepared(token).await;
+    }
+}
+
+fn missing_output(index: usize) -> HandlerError {
+    HandlerError::permanent(Error::new(
+        ErrorKind::Configuration,
+        format!("output number {index} of the listener isn't bound"),
+    ))
+}

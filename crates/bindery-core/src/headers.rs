@@ -12,6 +12,9 @@ pub const PARTITION: &str = "scst_partition";
 /// The evaluated message key. RabbitMQ has no record key, so there the key travels in this header.
 pub const MESSAGE_KEY: &str = "scst_messageKey";
 
+/// Marks a message of which some headers could not be read. The runtime gives it to no handler: it is undecodable.
+pub const UNREADABLE_HEADERS: &str = "x-bindery-unreadable-headers";
+
 /// One header value. The variants are what AMQP tables and Spring's typed Kafka headers can say.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HeaderValue {

@@ -40,7 +40,9 @@ pub use dead_letter::{DeadLetterPublisher, DeadLetterRoute, Failure, FailureReas
 pub use delivery::{Delivery, DeliveryBatch, Receipt, Settlement, Source};
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use handler_error::{FailureClass, HandlerError};
-pub use headers::{CONTENT_TYPE, EncodedHeaders, HeaderValue, Headers, MESSAGE_KEY, PARTITION};
+pub use headers::{
+    CONTENT_TYPE, EncodedHeaders, HeaderValue, Headers, MESSAGE_KEY, PARTITION, UNREADABLE_HEADERS,
+};
 pub use health::{Health, Status};
 pub use listener::*;
 pub use message::{Batch, Message, Origin, OutboundRecord, RawMessage};

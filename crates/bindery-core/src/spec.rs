@@ -11,7 +11,7 @@ use crate::BindingName;
 /// Nested groups are dotted (`quorum.enabled`); maps such as `configuration` are objects whose keys are as given.
 /// Values have passed the binder's [`PropertyDef`](crate::PropertyDef)s, so a binder reads them with `serde` or
 /// [`Options::get`] and needs no checks of its own but those between properties.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Options(pub BTreeMap<String, serde_json::Value>);
 
 impl Options {
@@ -51,6 +51,17 @@ impl Options {
                 )
             })
             .collect()
+    }
+}
+
+/// Shows names, flags and numbers; texts may be secrets.
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = self.0.iter().map(|(name, value)| match value {
+            serde_json::Value::Bool(_) | serde_json::Value::Number(_) => (name, value.to_string()),
+            _ => (name, "…".to_owned()),
+        });
+        f.debug_map().entries(shown).finish()
     }
 }
 

@@ -22,6 +22,9 @@ pub trait Environment: Send + Sync + 'static {
     /// The binders that every application knows.
     fn factories() -> Vec<Arc<dyn BinderFactory>>;
 
+    /// Makes the log visible, unless the program has seen to that: called by [`Application::run`].
+    fn log() {}
+
     /// The codecs of an application with the given configuration.
     ///
     /// # Errors
@@ -256,6 +259,7 @@ impl<E: Environment> Application<E> {
     /// # Errors
     /// As [`Application::start`], or when stopping took longer than its deadline.
     pub async fn run(self) -> Result<()> {
+        E::log();
         let running = self.start().await?;
         signals::terminated().await;
         tracing::info!("stopping; a second signal ends the process at once");

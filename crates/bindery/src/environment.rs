@@ -27,6 +27,19 @@ impl Environment for Batteries {
         ]
     }
 
+    #[cfg(feature = "log")]
+    fn log() {
+        use tracing_subscriber::EnvFilter;
+
+        // lapin logs every returned message with its payload; what becomes of it is told by whoever sent it.
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,lapin=error"));
+        // A program that has a subscriber of its own keeps it.
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .try_init();
+    }
+
     fn codecs(model: &Model) -> Result<Arc<dyn Codecs>> {
         let inputs = model.inputs.iter().map(|input| (&input.name, &input.avro_schema));
         let outputs = model

@@ -25,7 +25,10 @@ pub use extract::{Attempt, FromInvocation, Header, Key, TypedHeader, ViaMessage,
 pub use function::{FunctionListener, Handler, StreamFunction};
 pub use state::{State, States};
 
-use crate::{BuiltInCodecs, Codec, Codecs, EncodedPayload, HandlerError, Headers, RawMessage};
+use crate::{
+    BuiltInCodecs, Codec, Codecs, EncodedPayload, HandlerError, HeaderValue, Headers, RawMessage,
+    UNREADABLE_HEADERS,
+};
 
 /// A function that the runtime calls with messages.
 ///
@@ -152,8 +155,13 @@ impl ListenerContext {
     /// The codec for a message: its own content type's, or the binding's when it names none.
     ///
     /// # Errors
-    /// An undecodable failure when nobody knows its content type.
+    /// An undecodable failure when nobody knows its content type, or some of its headers can't be read.
     pub fn codec_for(&self, message: &RawMessage) -> Result<Codec, HandlerError> {
+        if message.headers.get(UNREADABLE_HEADERS) == Some(&HeaderValue::Bool(true)) {
+            return Err(HandlerError::undecodable(
+                "a header of the message can't be read: its name is no UTF-8",
+            ));
+        }
         let Some(content_type) = message.headers.content_type() else {
             return Ok(self.codec.clone());
         };

@@ -14,8 +14,7 @@ pub(crate) use outbound::{Rendered, render};
 /// The record header that holds the types of the others.
 pub(crate) const TYPES: &str = "spring_json_header_types";
 
-/// Set on a message when a header's name isn't UTF-8: the header can't be read, the message can.
-pub const UNREADABLE_HEADERS: &str = "x-bindery-unreadable-headers";
+pub use bindery_core::UNREADABLE_HEADERS;
 
 /// Headers whose text is raw on the wire in both directions, without a type.
 const RAW: &[&str] = &[

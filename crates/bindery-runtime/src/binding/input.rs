@@ -119,8 +119,13 @@ impl InputBinding {
         parts.status.set(BindingState::Starting, Health::unknown());
         let binding = async {
             for output in &parts.outputs {
+                if output.producer().is_none() {
+                    let reason = format!("waits for the output `{}`", output.name);
+                    parts.status.set(BindingState::Starting, Health::down(reason));
+                }
                 output.bound().await;
             }
+            parts.status.set(BindingState::Starting, Health::unknown());
             let mut retry = BindRetry::new(parts.bind_retry);
             loop {
                 match parts.binder.bind_consumer(&parts.consumer).await {

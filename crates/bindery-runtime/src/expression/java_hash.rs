@@ -86,5 +86,8 @@ mod tests {
             ),
             (0, 1, 1)
         );
+        for (key, expected) in [(json!(5_000_000_000_i64), 6), (json!(1.5), 6), (json!(true), 6)] {
+            assert_eq!(partition(&key, 7), expected, "{key}");
+        }
     }
 }

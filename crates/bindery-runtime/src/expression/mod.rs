@@ -4,6 +4,7 @@
 //! rewritten from the subset of SpEL that configurations use, and evaluated by the `cel` crate. What a header contains
 //! is never evaluated.
 
+mod compile;
 mod evaluate;
 pub mod java_hash;
 mod path;
@@ -46,9 +47,7 @@ impl Expression {
             Some(form) => form,
             None => {
                 let cel = spel::to_cel(text).map_err(|reason| unreadable(text, &reason))?;
-                Form::Program(
-                    cel::Program::compile(&cel).map_err(|error| unreadable(text, &error.to_string()))?,
-                )
+                Form::Program(compile::compile(cel).map_err(|reason| unreadable(text, &reason))?)
             }
         };
         let reads_payload = match &form {

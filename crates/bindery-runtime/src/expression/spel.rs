@@ -7,6 +7,10 @@
 const MAX_LENGTH: usize = 4_096;
 /// The deepest nesting of parentheses and brackets.
 const MAX_DEPTH: usize = 32;
+/// The most names, numbers, texts and symbols: operators in a row nest as brackets do.
+const MAX_TOKENS: usize = 128;
+/// The longest rewritten expression: `a ?: b` names its first operand twice.
+const MAX_REWRITTEN: usize = 32 * 1024;
 
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
@@ -70,6 +74,10 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
     }
     if tokens.is_empty() {
         Err("the expression is empty".to_owned())
+    } else if tokens.len() > MAX_TOKENS {
+        Err(format!(
+            "an expression has at most {MAX_TOKENS} names, numbers, texts and symbols"
+        ))
     } else {
         Ok(tokens)
     }
@@ -121,6 +129,9 @@ fn closing(symbol: &str) -> &'static str {
     }
 }
 
+/// Methods that may be called without a receiver, which is then the root.
+const ROOT_METHODS: [&str; 5] = ["hashCode", "toString", "length", "toUpperCase", "toLowerCase"];
+
 /// Leaves out what only Java needs: `#root.`, `#this.`, `new String(x)`, `T(..Math).`, `.bytes`, `?.`.
 fn simplified(tokens: &[Token]) -> Vec<Token> {
     let word = |token: Option<&Token>, expected: &[&str]| matches!(token, Some(Token::Word(word)) if expected.contains(&word.as_str()));
@@ -128,10 +139,26 @@ fn simplified(tokens: &[Token]) -> Vec<Token> {
     let mut index = 0;
     while index < tokens.len() {
         let next = tokens.get(index + 1);
-        let root = word(tokens.get(index), &["#root", "#this"]) && next == Some(&Token::Symbol("."));
+        let root = word(tokens.get(index), &["#root", "#this"]);
+        let of_message =
+            next == Some(&Token::Symbol(".")) && word(tokens.get(index + 2), &["payload", "headers"]);
         let new_string = word(tokens.get(index), &["new"]) && word(next, &["String"]);
-        if root || new_string {
+        // A selector's root is the key, which it reads as the payload: `hashCode() % 3`, `#root.length()`.
+        let method_of_root = word(tokens.get(index), &ROOT_METHODS)
+            && tokens.get(index + 1..index + 3) == Some(&[Token::Symbol("("), Token::Symbol(")")])
+            && !matches!(result.last(), Some(Token::Symbol(".")));
+        if (root && of_message) || new_string {
             index += 2;
+        } else if root {
+            result.push(Token::Word("payload".to_owned()));
+            index += 1;
+        } else if method_of_root {
+            result.extend([
+                Token::Word("payload".to_owned()),
+                Token::Symbol("."),
+                tokens[index].clone(),
+            ]);
+            index += 1;
         } else if word(tokens.get(index), &["T"]) && next == Some(&Token::Symbol("(")) {
             while index < tokens.len() && tokens[index] != Token::Symbol(")") {
                 index += 1;
@@ -165,6 +192,14 @@ const LEVELS: [&[&str]; 6] = [
 ];
 
 fn rewrite(tokens: &[Token]) -> Result<String, String> {
+    let rewritten = rewritten(tokens)?;
+    if rewritten.len() > MAX_REWRITTEN {
+        return Err("the expression is too large when written out".to_owned());
+    }
+    Ok(rewritten)
+}
+
+fn rewritten(tokens: &[Token]) -> Result<String, String> {
     if let Some(rewritten) = ternary(tokens)? {
         return Ok(rewritten);
     }

@@ -51,6 +51,22 @@ fn expressions_of_configurations_have_their_values() {
 }
 
 #[test]
+fn a_selector_reads_its_key_as_the_root() {
+    for (key, expected) in [("0", 0), ("1", 1), ("2", 2)] {
+        for text in [
+            "hashCode() % 3",
+            "#root.hashCode() % 3",
+            "payload.hashCode() % 3",
+            "#this.hashCode() mod 3",
+        ] {
+            let expression = Expression::parse(text).unwrap_or_else(|error| panic!("{error}"));
+            let value = expression.evaluate(|| json!(key), &Headers::new());
+            assert_eq!(value.ok(), Some(json!(expected)), "{text} of {key}");
+        }
+    }
+}
+
+#[test]
 fn a_text_payload_is_itself_and_may_hold_json() {
     let of = |text: &str, payload: &str| {
         let payload = Value::from(payload);

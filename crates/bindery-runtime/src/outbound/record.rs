@@ -1,11 +1,10 @@
 //! From an encoded value to a record: headers, key, routing key and partition.
 
-use std::sync::Arc;
-
 use bindery_core::{
     CONTENT_TYPE, EncodedPayload, Error, ErrorKind, HeaderValue, Headers, MESSAGE_KEY, OutboundRecord,
     Output, PARTITION, RawMessage, Result,
 };
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::config::OutputSpec;
@@ -70,11 +69,12 @@ fn apply_key(record: &mut OutboundRecord, expression: &Expression, payload: &Enc
     if value.is_null() {
         return Ok(());
     }
-    let key: Arc<str> = text(&value).into();
+    let key = Bytes::from(text(&value));
     if expression.reads_payload() {
-        record.headers.insert(MESSAGE_KEY, HeaderValue::Text(key.clone()));
+        // Keys are bytes to the JVM as well, so its type isn't named on the wire.
+        record.headers.insert(MESSAGE_KEY, HeaderValue::Bytes(key.clone()));
     }
-    record.key = Some(bytes::Bytes::copy_from_slice(key.as_bytes()));
+    record.key = Some(key);
     Ok(())
 }
 
@@ -113,7 +113,7 @@ fn partition(spec: &OutputSpec, key: &Value, known: Option<u32>, headers: &Heade
             format!("the partition selector gives `{selected}`, which is no number"),
         )
     })?;
-    Ok(i32::try_from(number.rem_euclid(i64::from(count))).unwrap_or_default())
+    Ok(i32::try_from((number % i64::from(count)).abs()).unwrap_or_default())
 }
 
 /// A value as text: strings as they are, others as JSON.

@@ -138,6 +138,21 @@ async fn an_undecodable_payload_is_dead_lettered_without_a_retry() {
     running.shutdown().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_message_with_unreadable_headers_reaches_no_handler() {
+    let broker = MemoryBroker::new();
+    let running = started(application(&broker, YAML, listeners![reserve]).state(Calls::default())).await;
+    let mut unreadable = order(7);
+    unreadable.headers.insert(bindery::UNREADABLE_HEADERS, true);
+    broker.publish_record("orders", unreadable).unwrap();
+    let dead = broker
+        .await_messages("error.orders.inventory", 1, DEADLINE)
+        .await
+        .unwrap();
+    assert_eq!(dead[0].headers.text("x-bindery-reason"), Some("undecodable"));
+    running.shutdown().await.unwrap();
+}
+
 const NO_DEAD_LETTER: &str = "
 stream.bindings:
   reserve-in-0:

@@ -102,7 +102,7 @@ stream.bindings:
 
 #[stream_listener]
 async fn route(order: Order) -> (Option<Order>, Option<String>) {
-    if order.id % 2 == 0 {
+    if order.id.is_multiple_of(2) {
         (Some(order), None)
     } else {
         (None, Some(format!("odd {}", order.id)))

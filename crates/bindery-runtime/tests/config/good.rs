@@ -486,6 +486,11 @@ fn neither_debug_nor_errors_show_a_secret() {
         model.binders[0].connection.text("password"),
         Some("s3cr3t-canary")
     );
-    let text = format!("{text} {model:?} {}", report::table(&model, &factories::all()));
+    let text = format!(
+        "{text} {model:?} {:?} {:?} {}",
+        model.binders,
+        model.inputs,
+        report::table(&model, &factories::all())
+    );
     assert!(!text.contains("canary"), "{text}");
 }

@@ -1,6 +1,8 @@
 //! Whatever the text: no panic, and no secret in what is printed.
 
+use bindery_core::Headers;
 use bindery_runtime::config::{ConfigLoader, report, resolve};
+use bindery_runtime::expression::{Expression, java_hash};
 use proptest::prelude::*;
 
 use crate::{factories, listeners};
@@ -138,5 +140,63 @@ proptest! {
         let text = format!("{}\n---\n{text}", secret[place]);
         let shown = everything_shown(&text);
         prop_assert!(!shown.contains(CANARY), "{shown}");
+    }
+}
+
+/// Parses and evaluates a text, and takes the partition of what comes out.
+fn evaluated(text: &str) {
+    let payload = serde_json::json!({ "id": i64::MIN, "name": "é😀", "list": [1, null], "null": null });
+    let headers: Headers = [("k", "key"), ("", "")].into_iter().collect();
+    if let Ok(expression) = Expression::parse(text)
+        && let Ok(value) = expression.evaluate(|| payload, &headers)
+    {
+        assert!((0..7).contains(&java_hash::partition(&value, 7)), "{text}");
+    }
+}
+
+#[test]
+fn expressions_that_nest_or_repeat_without_end_are_refused() {
+    for part in [
+        "(", "[", "{", "!", "-", "not ", "a.", "1+", "1-", "a?", "a?:", "'", "payload.", "T(", "a&&", "x(",
+        "?.", "a?b:",
+    ] {
+        for count in [10, 30, 100, 1_000, 50_000] {
+            evaluated(&part.repeat(count));
+            evaluated(&format!("{}payload.id", part.repeat(count)));
+        }
+    }
+    for (open, close) in [
+        ("(", ")"),
+        ("payload[", "]"),
+        ("{", "}"),
+        ("T(java.lang.Math).abs(", ")"),
+        ("a?", ":b"),
+    ] {
+        for count in [10, 30, 100, 1_000] {
+            evaluated(&format!(
+                "{}payload.id{}",
+                open.repeat(count),
+                close.repeat(count)
+            ));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(2_000))]
+
+    #[test]
+    fn no_expression_makes_the_program_panic(
+        parts in prop::collection::vec(prop_oneof![
+            prop::sample::select(vec![
+                "payload", ".id", ".name", "headers", "['k']", "[0]", "'text'", "\"", "'", "(", ")", "[", "]", "?:", "?",
+                ":", " + ", " - ", " * ", "/", "%", "==", " eq ", " and ", "||", "!", " not ", ".length()", ".hashCode()",
+                ".toString()", ".substring(1, 99)", "T(java.lang.Math).abs(", "new String(", ".bytes", "#root", "#this",
+                "?.", "0", "1.5", "9223372036854775807", "null", "true", "é", " ", ",", "{", "}", "@bean", "$", "\\",
+            ]).prop_map(str::to_owned),
+            "[ -~é]{0,4}",
+        ], 0..14),
+    ) {
+        evaluated(&parts.concat());
     }
 }

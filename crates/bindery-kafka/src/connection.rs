@@ -32,6 +32,8 @@ pub(crate) struct Connection {
 const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
     // The JVM's default list meets librdkafka's only here, so a group may have members of both.
     ("partition.assignment.strategy", "range"),
+    // A member learns of a rebalance with its next heartbeat: this bounds how long a group takes to form.
+    ("heartbeat.interval.ms", "500"),
     ("fetch.queue.backoff.ms", "20"),
     ("fetch.wait.max.ms", "100"),
     ("queued.min.messages", "5000"),

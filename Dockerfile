@@ -14,7 +14,7 @@ RUN mkdir /skeleton \
   | tar -c -T - | tar -x -C /skeleton \
  && find . \( -name lib.rs -o -name main.rs -o -name build.rs -o -path './*/*/src/bin/*.rs' \
         -o -path './*/*/tests/*.rs' -o -path './*/*/benches/*.rs' -o -path './*/*/examples/*.rs' \) -print \
-  | while read -r file; do mkdir -p "/skeleton/$(dirname "$file")"; echo 'fn main() {}' > "/skeleton/$file"; done
+  | while read -r file; do mkdir -p "/skeleton/$(dirname "$file")"; echo '#![allow(warnings)] fn main() {}' > "/skeleton/$file"; done
 
 # Every dependency, compiled once.
 FROM ${RUST_IMAGE} AS dependencies

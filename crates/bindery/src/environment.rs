@@ -31,11 +31,12 @@ impl Environment for Batteries {
     fn log() {
         use tracing_subscriber::EnvFilter;
 
-        // lapin logs every returned message with its payload; what becomes of it is told by whoever sent it.
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,lapin=error"));
+        // The binder says in one line what lapin says in four; returned messages it logs with their payload.
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,lapin=off"));
         // A program that has a subscriber of its own keeps it.
         let _ = tracing_subscriber::fmt()
             .with_env_filter(filter)
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
             .with_writer(std::io::stderr)
             .try_init();
     }

@@ -14,6 +14,8 @@ use super::schema::Schema;
 
 /// The root whose variables are ours alone: one that fits nowhere is a mistake.
 const OWN_PREFIX: &str = "SPRING_CLOUD_STREAM_";
+/// The short root; its variables are ours when the next word is a section.
+const SHORT_PREFIX: &str = "STREAM_";
 
 /// The variables of the process, or those a test gives.
 #[derive(Clone, Default)]
@@ -90,8 +92,15 @@ fn new_key(name: &str, schema: Option<&Schema>) -> Option<Key> {
     let tokens: Vec<&str> = name.split('_').filter(|token| !token.is_empty()).collect();
     let found = schema.key_of_variable(&tokens);
     let unplaced = || {
-        name.strip_prefix(OWN_PREFIX)
-            .and_then(|rest| Key::parse(&format!("stream.{}", rest.to_lowercase().replace('_', "."))).ok())
+        let short = || {
+            name.strip_prefix(SHORT_PREFIX).filter(|rest| {
+                rest.split('_')
+                    .next()
+                    .is_some_and(|word| schema.is_section(&word.to_lowercase()))
+            })
+        };
+        let rest = name.strip_prefix(OWN_PREFIX).or_else(short)?;
+        Key::parse(&format!("stream.{}", rest.to_lowercase().replace('_', "."))).ok()
     };
     found.or_else(unplaced)
 }

@@ -29,6 +29,8 @@ pub struct Properties {
     pub(crate) merged: Arc<Merged>,
     pub(crate) overrides: usize,
     pub(crate) warnings: Vec<Warning>,
+    /// Problems of single keys, which are reported with those that resolution finds.
+    pub(crate) problems: Vec<Problem>,
 }
 
 impl Properties {

@@ -15,6 +15,27 @@ use super::schema::Place;
 pub(crate) struct Setting {
     pub(crate) value: Value,
     pub(crate) property: Arc<Property>,
+    /// Of a map: the property of each entry.
+    parts: Vec<(String, Arc<Property>)>,
+}
+
+impl Setting {
+    /// A value; an object holds the one entry of a map that its property gave.
+    pub(crate) fn new(value: Value, property: Arc<Property>) -> Self {
+        let entries = value.as_object().into_iter().flatten();
+        let parts = entries.map(|(key, _)| (key.clone(), property.clone())).collect();
+        Self {
+            value,
+            property,
+            parts,
+        }
+    }
+
+    /// The property that gave an entry of a map.
+    pub(crate) fn part(&self, key: &str) -> &Arc<Property> {
+        let found = self.parts.iter().rev().find(|(known, _)| known == key);
+        found.map_or(&self.property, |(_, property)| property)
+    }
 }
 
 /// The settings of one level, by the canonical names of its table.
@@ -25,10 +46,13 @@ impl Settings {
     /// Keeps a value; entries of a map are added to those it has.
     pub(crate) fn put(&mut self, name: &'static str, setting: Setting) {
         match (self.0.get_mut(name), setting.value) {
-            (Some(known), Value::Object(entries)) => match &mut known.value {
-                Value::Object(all) => all.extend(entries),
-                other => *other = Value::Object(entries),
-            },
+            (Some(known), Value::Object(entries)) => {
+                known.parts.extend(setting.parts);
+                match &mut known.value {
+                    Value::Object(all) => all.extend(entries),
+                    other => *other = Value::Object(entries),
+                }
+            }
             (_, value) => {
                 self.0.insert(name, Setting { value, ..setting });
             }

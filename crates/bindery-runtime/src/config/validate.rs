@@ -154,9 +154,8 @@ impl Validator<'_> {
         }
         match typed(def, below, &given) {
             Ok(value) => {
-                let property = property.clone();
-                self.tree
-                    .put(found.place.clone(), def.name, Setting { value, property });
+                let setting = Setting::new(value, property.clone());
+                self.tree.put(found.place.clone(), def.name, setting);
             }
             Err(message) => self.refuse_value(property, def, &given, message),
         }

@@ -113,6 +113,18 @@ fn documents_count_when_their_profile_is_active() {
 }
 
 #[test]
+fn the_default_profile_is_matched_when_none_is_active() {
+    let loader = loader()
+        .yaml("application.yaml", "stream.bindings.charge-in-0.group: base")
+        .yaml(
+            "application-default.yaml",
+            "stream.bindings.charge-in-0.group: default",
+        );
+    assert_eq!(group(loader.clone()).as_deref(), Some("default"));
+    assert_eq!(group(loader.profile("kafka")).as_deref(), Some("base"));
+}
+
+#[test]
 fn profiles_come_from_any_source_and_from_groups() {
     let yaml = "
 spring.profiles: { active: local, group.local: [kafka, dev], include: always }

@@ -124,7 +124,7 @@ impl Loading {
         for file in base {
             self.add(file, &mut layers);
         }
-        for profile in self.active.clone() {
+        for profile in self.matched() {
             for file in self.profile_files(&profile) {
                 self.add(&file, &mut layers);
             }
@@ -141,6 +141,15 @@ impl Loading {
         }
     }
 
+    /// The profiles that files and documents are matched with: `default` when none is active, as in Boot.
+    fn matched(&self) -> Vec<String> {
+        if self.active.is_empty() {
+            vec!["default".to_owned()]
+        } else {
+            self.active.clone()
+        }
+    }
+
     fn counts(&mut self, document: &Document) -> bool {
         let Some(condition) = find(document, ON_PROFILE) else {
             return true;
@@ -153,7 +162,7 @@ impl Loading {
             ));
         }
         let expression = words(&condition.value).join(" | ");
-        match profiles::matches(&expression, &self.active) {
+        match profiles::matches(&expression, &self.matched()) {
             Ok(counts) => counts,
             Err(message) => {
                 let problem = Problem::new(condition.value_at.clone(), &condition.key, message);
@@ -163,7 +172,13 @@ impl Loading {
         }
     }
 
+    /// What was read. A file that can't be read, or only up to a point, stops here: every key may be missing.
     pub(super) fn finish(self, below: Vec<Layer>) -> Result<Properties, Problems> {
+        let unreadable =
+            |problem: &Problem| problem.key.is_empty() && matches!(problem.origin, Origin::File { .. });
+        if self.problems.iter().any(unreadable) {
+            return Err(Problems::new(self.problems));
+        }
         let properties = Properties {
             directory: self.directory,
             profiles: self.active,
@@ -174,8 +189,9 @@ impl Loading {
             merged: Arc::default(),
             overrides: 0,
             warnings: self.warnings,
+            problems: self.problems,
         };
-        Problems::none_or(self.problems, ()).map(|()| properties.merged(None))
+        Ok(properties.merged(None))
     }
 }
 

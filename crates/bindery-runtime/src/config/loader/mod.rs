@@ -114,7 +114,8 @@ impl ConfigLoader {
     /// Reads every source.
     ///
     /// # Errors
-    /// All problems that the texts have by themselves: unreadable files, malformed YAML, keys given twice.
+    /// When a file can't be read or isn't YAML. Problems of single keys, such as one that is given twice, are reported
+    /// by [`resolve`](super::resolve) with all others.
     pub fn load(self) -> Result<Properties, Problems> {
         let mut loading = Loading::new(self);
         let base = loading.base_files();

@@ -58,6 +58,7 @@ pub(super) fn assign(context: &mut Context<'_>, listeners: &[ListenerDefinition]
     explicit_outputs(context, &mut bindings);
     configured(context, &mut bindings, &idle);
     kind_bindings(context, &bindings, &idle);
+    schemas(context, &bindings, &idle);
     bindings
 }
 
@@ -65,8 +66,8 @@ pub(super) fn assign(context: &mut Context<'_>, listeners: &[ListenerDefinition]
 fn renames(context: &mut Context<'_>, listeners: &[ListenerDefinition]) -> Vec<(BindingName, BindingName)> {
     let stream = context.resolver.tree.at(&Place::Stream);
     let mut renames = Vec::new();
-    for (implicit, explicit) in stream.entries("function.bindings") {
-        let implicit = BindingName::new(implicit);
+    for (given, explicit) in stream.entries("function.bindings") {
+        let implicit = BindingName::new(given);
         let known = names(listeners).any(|name| *name == implicit);
         if known {
             renames.push((implicit, BindingName::new(explicit)));
@@ -77,7 +78,7 @@ fn renames(context: &mut Context<'_>, listeners: &[ListenerDefinition]) -> Vec<(
                 hint => hint,
             };
             let message = format!("no listener has a binding `{implicit}`{hint}");
-            let property = &setting.property;
+            let property = setting.part(given);
             context
                 .problems
                 .push(Problem::new(property.key_at(), &property.key, message));
@@ -265,6 +266,28 @@ fn list(bindings: &Bindings) -> String {
             let names: Vec<&str> = inputs.iter().map(|(_, name)| name.as_str()).collect();
             names.join(", ")
         }
+    }
+}
+
+/// The names below `avro.schemas`: each is a binding's.
+fn schemas(context: &mut Context<'_>, bindings: &Bindings, idle: &[BindingName]) {
+    let stream = context.resolver.tree.at(&Place::Stream);
+    let Some(setting) = stream.get("avro.schemas") else {
+        return;
+    };
+    let inputs = bindings.inputs.iter().map(|(_, name)| name);
+    let outputs = bindings.outputs.iter().map(|output| &output.name);
+    let all: Vec<&BindingName> = inputs.chain(outputs).chain(idle).collect();
+    for (given, _) in stream.entries("avro.schemas") {
+        if all.contains(&&BindingName::new(given)) {
+            continue;
+        }
+        let hint = did_you_mean(given, all.iter().map(|name| name.as_str()));
+        let property = setting.part(given);
+        let message = format!("no binding has this name{hint}");
+        context
+            .problems
+            .push(Problem::new(property.key_at(), &property.key, message));
     }
 }
 

@@ -8,6 +8,7 @@ use bindery_core::{BindingName, ConsumerSpec, InputType, ListenerDefinition};
 use super::bindings::{Bindings, misplaced};
 use super::{Context, Resolver};
 use crate::config::model::{InputSpec, OnExhausted, Ordering};
+use crate::config::property::Property;
 use crate::config::schema::{Part, Place};
 use crate::config::settings::Settings;
 use crate::expression::Expression;
@@ -217,9 +218,8 @@ impl Context<'_> {
 
     /// The Avro schema that is named for a binding; the file must be there.
     pub(super) fn avro_schema(&mut self, name: &BindingName) -> Option<PathBuf> {
-        let (path, setting) = self.resolver.avro_schema(name)?;
+        let (path, property) = self.resolver.avro_schema(name)?;
         if !path.is_file() {
-            let property = &setting.property;
             let message = format!("no such file: `{}`", path.display());
             self.problems.push(crate::config::Problem::new(
                 property.value_at.clone(),
@@ -243,17 +243,14 @@ impl Resolver {
         Ok((candidate.name.clone(), kind))
     }
 
-    pub(super) fn avro_schema(
-        &self,
-        name: &BindingName,
-    ) -> Option<(PathBuf, crate::config::settings::Setting)> {
+    pub(super) fn avro_schema(&self, name: &BindingName) -> Option<(PathBuf, Arc<Property>)> {
         let stream = self.tree.at(&Place::Stream);
-        let setting = stream.get("avro.schemas")?.clone();
+        let setting = stream.get("avro.schemas")?;
         let entries = stream.entries("avro.schemas");
-        let (_, file) = entries
+        let (given, file) = entries
             .iter()
             .find(|(binding, _)| BindingName::new(binding) == *name)?;
-        Some((self.directory.join(file), setting))
+        Some((self.directory.join(file), setting.part(given).clone()))
     }
 }
 

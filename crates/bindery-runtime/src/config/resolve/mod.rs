@@ -32,7 +32,7 @@ pub fn resolve(
 ) -> Result<Model, Problems> {
     let schema = Schema::new(factories);
     let properties = properties.merged(Some(&schema));
-    let mut problems = Vec::new();
+    let mut problems = properties.problems.clone();
     let mut warnings = properties.warnings.clone();
     let tree = validate(&properties, &schema, factories, &mut problems, &mut warnings);
     if let Some(setting) = tree

@@ -286,6 +286,13 @@ impl Schema {
         words
     }
 
+    /// Whether a word is a section below `stream`, such as `bindings` or a binder's kind.
+    pub(crate) fn is_section(&self, word: &str) -> bool {
+        self.levels.iter().any(|level| {
+            matches!(&level.steps[..], [Step::Word(root), Step::Word(section), ..] if root == "stream" && section == word)
+        })
+    }
+
     /// Levels in whose table a property of this name is, with the level's key as people write it.
     pub(crate) fn levels_with(&self, rest: &[Segment]) -> Vec<String> {
         let mut found: Vec<String> = self

@@ -54,3 +54,8 @@ pub type Application = bindery_runtime::Application<Batteries>;
 
 /// What `main` returns, and everything of the framework that can fail.
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
+
+/// The code of the README is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct ReadmeDoctests;

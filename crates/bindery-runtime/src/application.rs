@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bindery_core::{
-    BinderFactory, BuiltInCodecs, Codecs, Error, ErrorKind, ListenerDefinition, Operations, Result, States,
+    BinderFactory, BuiltInCodecs, Codecs, Error, ErrorKind, Listener, ListenerDefinition, ListenerKind,
+    Operations, Result, States,
 };
+use tower_layer::Layer;
 
 use crate::config::{ConfigLoader, Management, Model, resolve};
 use crate::running::Running;
@@ -65,6 +67,9 @@ impl Environment for Bare {
     }
 }
 
+/// Wraps a listener in a layer.
+type Wrap = Box<dyn Fn(Arc<dyn Listener>) -> Arc<dyn Listener> + Send + Sync>;
+
 /// A message-driven service: listeners, state, and where the configuration comes from.
 ///
 /// An application is a value; several can live in one process. [`Application::run`] runs it until a signal ends it,
@@ -75,6 +80,7 @@ pub struct Application<E = Bare> {
     codecs: Option<Arc<dyn Codecs>>,
     states: States,
     listeners: Vec<ListenerDefinition>,
+    layers: Vec<Wrap>,
     banner: bool,
     environment: PhantomData<fn() -> E>,
 }
@@ -98,6 +104,7 @@ impl<E: Environment> Application<E> {
             codecs: None,
             states: States::default(),
             listeners: Vec::new(),
+            layers: Vec::new(),
             banner: true,
             environment: PhantomData,
         }
@@ -181,6 +188,22 @@ impl<E: Environment> Application<E> {
         self
     }
 
+    /// Wraps every listener and polled supplier in a layer, which runs around each of their calls. The layer that is
+    /// added last is the outermost.
+    ///
+    /// A layer is a [`tower_layer::Layer`] over [`Listener`]s: composed once at startup, it sees the message before the
+    /// handler and the outcome after it, and never the receipt.
+    #[must_use]
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<Arc<dyn Listener>> + Send + Sync + 'static,
+        L::Service: Listener + 'static,
+    {
+        self.layers
+            .push(Box::new(move |inner| Arc::new(layer.layer(inner))));
+        self
+    }
+
     /// Leaves the table at startup out.
     #[must_use]
     pub fn quiet(mut self) -> Self {
@@ -217,9 +240,17 @@ impl<E: Environment> Application<E> {
     ///
     /// # Cancel safety
     /// A dropped call ends what it had started.
-    pub async fn start(self) -> Result<Running> {
+    pub async fn start(mut self) -> Result<Running> {
         let started = tokio::time::Instant::now();
         let model = self.check()?;
+        for listener in &mut self.listeners {
+            if let ListenerKind::Listener(function) | ListenerKind::Supplier(function) = &mut listener.kind {
+                *function = self
+                    .layers
+                    .iter()
+                    .fold(function.clone(), |inner, wrap| wrap(inner));
+            }
+        }
         let codecs = match self.codecs {
             Some(codecs) => codecs,
             None => E::codecs(&model)?,

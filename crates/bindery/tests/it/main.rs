@@ -7,6 +7,7 @@ mod bridge;
 mod failures;
 mod fixture;
 mod lanes;
+mod layers;
 mod lifecycle;
 mod outputs;
 mod suppliers;

@@ -58,7 +58,7 @@ async fn payloads_and_headers_of_every_type_are_written_as_the_jvm_writes_them()
     let overridden = Message::new("x").header("contentType", "text/plain");
     scene.send("probe-out-0", overridden).await;
     let expected = scene.captured("records");
-    assert_eq!(scene.read(&scene.name("k01"), expected.len()), expected);
+    assert_eq!(scene.read("k01", expected.len()), expected);
     scene.close().await;
 }
 
@@ -69,7 +69,7 @@ async fn lists_and_tables_of_our_own_are_named_by_the_usual_java_classes() {
         .header("list", HeaderValue::List(vec![1.into(), 2.into()]))
         .header("map", HeaderValue::Map(vec![("a".into(), 1.into())]));
     scene.send("probe-out-0", message).await;
-    let record = scene.read(&scene.name("k01"), 1).remove(0);
+    let record = scene.read("k01", 1).remove(0);
     let header = |name: &str| record.headers[name].as_str();
     assert_eq!((header("list"), header("map")), ("[1,2]", r#"{"a":1}"#));
     let types: serde_json::Value = serde_json::from_str(header("spring_json_header_types")).unwrap();
@@ -99,7 +99,7 @@ async fn partition_keys_of_every_type_choose_the_jvms_partitions() {
             .send("probe-out-0", Message::new(value.clone()).header("k", key))
             .await;
     }
-    assert_eq!(scene.read(&scene.name("k02"), expected.len()), expected);
+    assert_eq!(scene.read("k02", expected.len()), expected);
     scene.close().await;
 }
 
@@ -113,7 +113,7 @@ async fn a_key_that_is_read_from_the_payload_also_leaves_its_header() {
             .await;
     }
     let expected = scene.captured("records");
-    assert_eq!(scene.read(&scene.name("k12"), expected.len()), expected);
+    assert_eq!(scene.read("k12", expected.len()), expected);
     scene.close().await;
 }
 
@@ -123,7 +123,7 @@ async fn named_output_bindings_are_bound_and_inputs_without_a_function_are_not()
     scene.send("alpha", "to alpha").await;
     scene.send("beta-out-0", "to beta").await;
     for (topic, value) in [("k14-alpha-plain", "to alpha"), ("k14-beta", "to beta")] {
-        let record = scene.read(&scene.name(topic), 1).remove(0);
+        let record = scene.read(topic, 1).remove(0);
         assert_eq!(record.value.as_deref(), Some(value));
     }
     scene.publish("k14in", None, "sunk", &[]).await;

@@ -2,7 +2,7 @@
 
 use bindery::Status;
 
-use crate::raw::TIMESTAMP;
+use crate::raw::{self, TIMESTAMP};
 use crate::record::Record;
 use crate::scene::Scene;
 
@@ -34,22 +34,18 @@ async fn a_dead_letter_is_the_original_with_springs_headers() {
     let scene = Scene::open("k03", DEFAULTS).await;
     let headers: &[(&str, &[u8])] = &[("h1", b"v1"), ("contentType", b"text/plain")];
     scene.publish("k03boom", Some("key1"), "bad1", headers).await;
-    let topic = dead_letter_topic(&scene);
-    let ours = scene.read(&topic, 1).remove(0);
+    let dead_letters = format!("error.{}.{}", scene.name("k03boom"), scene.name("g2"));
+    let ours = raw::read(&dead_letters, 1).remove(0);
     assert_dead_letter(ours, scene.captured("dlq").remove(0), "boom é bad1");
     assert_eq!(scene.calls.of("bad1"), 2, "`max-attempts` deliveries");
     scene.close().await;
-}
-
-fn dead_letter_topic(scene: &Scene) -> String {
-    format!("error.{}.{}", scene.name("k03boom"), scene.name("g2"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_letters_go_where_the_options_say() {
     let scene = Scene::open("k06", OPTIONS).await;
     scene.publish("k06", None, "bad", &[]).await;
-    let ours = scene.read(&scene.name("k06-parked"), 1).remove(0);
+    let ours = scene.read("k06-parked", 1).remove(0);
     assert_dead_letter(ours, scene.captured("dlq").remove(0), "boom é bad");
     assert_eq!(scene.calls.of("bad"), 1);
     scene.close().await;

@@ -22,7 +22,7 @@ async fn results_get_the_inputs_headers_and_a_partition() {
             .headers
             .insert("scst_partition".to_owned(), partition.to_string());
     }
-    assert_eq!(scene.read(&scene.name("k03out"), expected.len()), expected);
+    assert_eq!(scene.read("k03out", expected.len()), expected);
     scene.publish("k03boom", Some("key1"), "bad1", &[]).await;
     scene
         .eventually("both attempts", || scene.calls.of("bad1") == 2)
@@ -41,7 +41,7 @@ async fn a_pass_through_is_accepted_also_where_the_jvm_fails() {
     ];
     scene.publish("k05in", Some("key"), "headers", raw).await;
     scene.publish("k05in", Some("key"), "noheaders", &[]).await;
-    let mut records = scene.read(&scene.name("k05out"), 2);
+    let mut records = scene.read("k05out", 2);
     let first = records.remove(0);
     assert_eq!(records, scene.captured("out"));
     assert_eq!((first.value.as_deref(), &first.key), (Some("headers"), &None));
@@ -67,6 +67,6 @@ async fn a_functions_key_expression_leaves_no_header_and_the_received_key_is_not
         .await;
     scene.publish("k13in", Some("received"), "two", &[]).await;
     let expected = scene.captured("records");
-    assert_eq!(scene.read(&scene.name("k13"), expected.len()), expected);
+    assert_eq!(scene.read("k13", expected.len()), expected);
     scene.close().await;
 }

@@ -96,7 +96,7 @@ impl Scene {
 
     /// Every record of a topic, sorted by value, once there are as many as expected.
     pub(crate) fn read(&self, topic: &str, expected: usize) -> Vec<Record> {
-        raw::read(topic, expected)
+        raw::read(&self.name(topic), expected)
     }
 
     pub(crate) async fn eventually(&self, what: &str, mut reached: impl FnMut() -> bool) {

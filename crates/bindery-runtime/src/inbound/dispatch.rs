@@ -80,6 +80,9 @@ impl Lanes {
             .get(&id)
             .is_some_and(|lanes| Arc::ptr_eq(&lanes.source, &batch.source));
         if !known {
+            if let Some(ended) = self.sources.remove(&id) {
+                ended.load.retire();
+            }
             let lanes = self.open(batch.source.clone());
             self.sources.insert(id, lanes);
         }

@@ -100,7 +100,8 @@ pub enum Ordering {
 /// What happens to a message whose attempts are used up and that has no dead letter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnExhausted {
-    /// It stays unsettled and is tried again with back-off: nothing is lost.
+    /// It stays unsettled and its lane stands still, until the binding is started again: nothing is lost, nothing is
+    /// repeated without end, and health says so.
     #[default]
     Hold,
     /// It is logged, counted and settled, as Spring Cloud Stream does.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bindery_core::{Call, FailureReason, HandlerError, Invocation, Outcome, Settlement, Source};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::Shared;
 use super::failure::{Decision, Progress, decide, describe};
@@ -69,8 +70,8 @@ impl Lane {
     pub(crate) async fn run(mut self, mut queue: Queue) {
         loop {
             self.outstanding.absorb(&self.shared, &self.load);
-            if let Some(failed) = self.outstanding.next_failed() {
-                self.recover(failed).await;
+            if let Some((since, failed)) = self.outstanding.next_failed() {
+                self.recover(since, failed).await;
                 continue;
             }
             let has_room = self.outstanding.len() < self.shared.settings.window;
@@ -211,10 +212,10 @@ impl Lane {
     }
 
     /// A message failed after its handler was done: a confirmation was refused, or its acknowledgment was.
-    async fn recover(&mut self, failed: Pending) {
+    async fn recover(&mut self, since: Instant, failed: Pending) {
         let mut failed = failed;
         if failed.is_publishable_again() {
-            return self.publish_again(failed).await;
+            return self.publish_again(since, failed).await;
         }
         let error = match failed.error.take() {
             Some(error) if error.is_temporary() => HandlerError::retryable(error),

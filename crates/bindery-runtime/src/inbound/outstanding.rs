@@ -1,9 +1,11 @@
 //! Messages of a lane whose handler is done and whose outputs or acknowledgment are not confirmed yet.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bindery_core::{Error, ErrorKind, OutboundRecord, Settlement};
 use slab::Slab;
+use tokio::time::Instant;
 
 use super::Shared;
 use super::failure::Progress;
@@ -27,6 +29,13 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
+    /// Notes what went wrong first; but what says something about the message counts more than a broker that was away.
+    fn fail(&mut self, error: Error) {
+        if self.error.is_none() || self.is_publishable_again() {
+            self.error = Some(error);
+        }
+    }
+
     /// Whether publishing the same records again is the remedy, and not another call of the handler: the broker was
     /// away, which says nothing about the message.
     pub(crate) fn is_publishable_again(&self) -> bool {
@@ -48,7 +57,7 @@ pub(crate) struct Outstanding {
     counter: u32,
     answers: Vec<Answer>,
     /// Messages all of whose answers came, one of them bad: to be processed before anything new.
-    failed: Vec<Pending>,
+    failed: VecDeque<(Instant, Pending)>,
 }
 
 impl Outstanding {
@@ -58,7 +67,7 @@ impl Outstanding {
             slots: Slab::new(),
             counter: 0,
             answers: Vec::new(),
-            failed: Vec::new(),
+            failed: VecDeque::new(),
         }
     }
 
@@ -85,9 +94,9 @@ impl Outstanding {
         Some(self.slots.remove(slot(token)).1)
     }
 
-    /// The oldest message that failed after its handler was done.
-    pub(crate) fn next_failed(&mut self) -> Option<Pending> {
-        (!self.failed.is_empty()).then(|| self.failed.remove(0))
+    /// The oldest message that failed after its handler was done, and when it did.
+    pub(crate) fn next_failed(&mut self) -> Option<(Instant, Pending)> {
+        self.failed.pop_front()
     }
 
     /// Waits until there may be answers. Cancel safe.
@@ -116,7 +125,7 @@ impl Outstanding {
         };
         pending.remaining -= 1;
         if let Err(error) = result {
-            pending.error.get_or_insert(error);
+            pending.fail(error);
         }
         if pending.remaining > 0 {
             return;
@@ -125,7 +134,7 @@ impl Outstanding {
         if pending.abandoned {
             settle(shared, load, pending.work, Settlement::Release);
         } else if pending.error.is_some() {
-            self.failed.push(pending);
+            self.failed.push_back((Instant::now(), pending));
         } else {
             for (index, _) in &pending.records {
                 shared.outputs[*index].metrics.published(true);

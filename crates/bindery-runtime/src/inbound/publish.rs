@@ -2,6 +2,8 @@
 
 use bindery_core::{Confirm, Error, ErrorKind, HandlerError, OutboundRecord, Outputs, Settlement};
 
+use tokio::time::Instant;
+
 use super::failure::Progress;
 use super::lane::{Lane, Waited, pending};
 use super::outstanding::Pending;
@@ -94,12 +96,17 @@ impl Lane {
         }
     }
 
-    /// The broker of an output was away: the same records are published again, however long that takes.
-    pub(super) async fn publish_again(&mut self, mut failed: Pending) {
+    /// The broker of an output was away: the same records are published again, however long that takes. The pause is
+    /// counted from the failure, so that all that failed together is published again after one of them.
+    pub(super) async fn publish_again(&mut self, since: Instant, mut failed: Pending) {
         if let Some(error) = failed.error.take() {
             tracing::debug!(binding.name = %self.shared.binding, error = %error.report(), "outputs are published again");
         }
-        let delay = self.shared.settings.republish_delay;
+        let delay = self
+            .shared
+            .settings
+            .republish_delay
+            .saturating_sub(since.elapsed());
         if self.wait(Some(delay)).await == Waited::Ending {
             return settle(&self.shared, &self.load, failed.work, Settlement::Release);
         }

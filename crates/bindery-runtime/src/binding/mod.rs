@@ -11,4 +11,4 @@ pub(crate) use handle::{Command, Gauge, Request};
 pub(crate) use input::{InputBinding, InputParts};
 pub(crate) use output::run_output;
 pub use status::BindingState;
-pub(crate) use status::BindingStatus;
+pub(crate) use status::{BindingStatus, Note};

@@ -13,8 +13,10 @@ use crate::config::NextAttempt;
 pub(crate) struct Progress {
     /// Deliveries to the handler so far.
     pub(crate) attempts: u32,
-    /// When the first of them failed: for the deadline, and for the dead letter.
-    pub(crate) first_failure: Option<(Instant, SystemTime)>,
+    /// When the first of them began: for the deadline.
+    pub(crate) first_delivery: Option<Instant>,
+    /// When the first of them failed: for the dead letter.
+    pub(crate) first_failure: Option<SystemTime>,
     /// The delay before the latest attempt, for strategies that build on it.
     pub(crate) previous_delay: Option<Duration>,
 }
@@ -32,20 +34,22 @@ pub(crate) enum Decision {
 
 /// Decides, in this order: the class that the error has, the number of attempts, the deadline.
 pub(crate) fn decide(error: &HandlerError, progress: &mut Progress, shared: &Shared) -> Decision {
-    let (first, _) = *progress
-        .first_failure
-        .get_or_insert_with(|| (Instant::now(), SystemTime::now()));
+    progress.first_failure.get_or_insert_with(SystemTime::now);
     match error.class() {
         FailureClass::Discard => return Decision::Discard,
         FailureClass::Permanent => return Decision::GiveUp(FailureReason::Permanent),
         FailureClass::Undecodable => return Decision::GiveUp(FailureReason::Undecodable),
         FailureClass::Retryable => {}
     }
+    let elapsed = progress
+        .first_delivery
+        .map(|first| first.elapsed())
+        .unwrap_or_default();
     let previous = progress.previous_delay.unwrap_or_default();
     match shared
         .settings
         .retry
-        .next(progress.attempts, first.elapsed(), previous, &mut rand::rng())
+        .next(progress.attempts, elapsed, previous, &mut rand::rng())
     {
         NextAttempt::Exhausted => Decision::GiveUp(FailureReason::Exhausted),
         NextAttempt::DeadlinePassed => Decision::GiveUp(FailureReason::Deadline),
@@ -63,7 +67,7 @@ pub(crate) fn describe(
     progress: Progress,
     shared: &Shared,
 ) -> Failure {
-    let first_failure = progress.first_failure.map_or_else(SystemTime::now, |(_, at)| at);
+    let first_failure = progress.first_failure.unwrap_or_else(SystemTime::now);
     Failure {
         reason,
         error_type: error.error_type().to_owned(),

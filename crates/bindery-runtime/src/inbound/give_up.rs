@@ -47,10 +47,7 @@ pub(crate) async fn give_up(lane: &mut Lane, work: Work, failure: Failure) {
                     failure.message
                 );
                 tracing::error!(binding.name = %shared.binding, reason = failure.reason.as_str(), "{reason}");
-                let held = shared.status.hold(reason);
-                lane.wait(None).await;
-                drop(held);
-                settle(&shared, &lane.load, work, Settlement::Release);
+                lane.keep(work, shared.status.hold(reason));
             }
         },
     }
@@ -77,7 +74,7 @@ async fn publish_all(lane: &mut Lane, work: &Work, failure: &Failure) -> Waited 
             }
             let reason = format!("the dead letter `{destination}` is refused: {}", error.report());
             trouble = Some(shared.status.degraded(reason));
-            if lane.wait(Some(pause)).await == Waited::Ending {
+            if lane.wait(pause).await == Waited::Ending {
                 return Waited::Ending;
             }
             pause = (pause * 2).min(BACK_OFF.1);

@@ -8,11 +8,12 @@
 //! 4. after a failure, *decide*: wait and call again, or
 //! 5. *dead letter*: confirmed before the original is settled; without one, `on-exhausted` says what happens.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::{Call, FailureReason, HandlerError, Invocation, Outcome, Settlement, Source};
-use tokio::sync::Semaphore;
+use bindery_core::{Call, FailureReason, HandlerError, Input, Invocation, Outcome, Settlement, Source};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::Shared;
@@ -24,6 +25,7 @@ use super::settle::settle;
 use super::window::ManualAcknowledgment;
 use super::work::Work;
 use super::{call, give_up};
+use crate::binding::Note;
 
 /// Runs one lane until its queue ends.
 pub(crate) struct Lane {
@@ -32,7 +34,9 @@ pub(crate) struct Lane {
     pub(crate) load: Arc<SourceLoad>,
     pub(super) outstanding: Outstanding,
     /// Singles of a batch of which one message is poisoned; they go before anything new.
-    singles: std::collections::VecDeque<Work>,
+    singles: VecDeque<(Work, Progress)>,
+    /// Exhausted messages that have no dead letter: nothing new is started while there is one.
+    held: Vec<(Work, Note)>,
     call: Call,
     /// Bounds how many lanes of a keyed source run their handler at once.
     permits: Option<Arc<Semaphore>>,
@@ -60,7 +64,8 @@ impl Lane {
             source,
             load,
             outstanding: Outstanding::new(),
-            singles: Default::default(),
+            singles: VecDeque::new(),
+            held: Vec::new(),
             call,
             permits,
         }
@@ -74,9 +79,13 @@ impl Lane {
                 self.recover(since, failed).await;
                 continue;
             }
+            if !self.held.is_empty() {
+                self.hold().await;
+                continue;
+            }
             let has_room = self.outstanding.len() < self.shared.settings.window;
-            if has_room && let Some(work) = self.next_work(&mut queue) {
-                self.process(work, Progress::default()).await;
+            if has_room && let Some((work, progress)) = self.next_work(&mut queue) {
+                self.process(work, progress).await;
                 continue;
             }
             match (has_room && !queue.is_closed(), self.outstanding.len() > 0) {
@@ -91,10 +100,26 @@ impl Lane {
         }
     }
 
-    fn next_work(&mut self, queue: &mut Queue) -> Option<Work> {
-        self.singles
-            .pop_front()
-            .or_else(|| queue.take(self.shared.settings.batch))
+    fn next_work(&mut self, queue: &mut Queue) -> Option<(Work, Progress)> {
+        self.singles.pop_front().or_else(|| {
+            let work = queue.take(self.shared.settings.batch)?;
+            Some((work, Progress::default()))
+        })
+    }
+
+    /// Waits while messages are held, for confirmations of earlier ones or until they can go back.
+    async fn hold(&mut self) {
+        if self.is_ending() {
+            for (work, note) in std::mem::take(&mut self.held) {
+                drop(note);
+                settle(&self.shared, &self.load, work, Settlement::Release);
+            }
+            return;
+        }
+        tokio::select! {
+            () = self.ending() => {}
+            () = self.outstanding.arrived() => self.outstanding.absorb(&self.shared, &self.load),
+        }
     }
 
     /// Whether work that isn't done goes back to the broker.
@@ -105,11 +130,13 @@ impl Lane {
     /// Takes one piece of work to its settlement, or to the point where only confirmations are missing.
     async fn process(&mut self, mut work: Work, mut progress: Progress) {
         loop {
+            let turn = self.turn().await;
             if self.is_ending() {
                 return settle(&self.shared, &self.load, work, Settlement::Release);
             }
             progress.attempts += 1;
-            let error = match self.attempt(work, progress).await {
+            progress.first_delivery.get_or_insert_with(Instant::now);
+            let error = match self.attempt(work, progress, turn).await {
                 Ok(()) => return,
                 Err((unsettled, error)) => {
                     work = unsettled;
@@ -123,11 +150,29 @@ impl Lane {
         }
     }
 
+    /// Waits until this lane may run its handler, where it is bounded how many do, at most until the lane ends.
+    async fn turn(&mut self) -> Option<OwnedSemaphorePermit> {
+        let mut acquired = std::pin::pin!(self.permits.clone()?.acquire_owned());
+        while !self.is_ending() {
+            tokio::select! {
+                turn = &mut acquired => return turn.ok(),
+                () = self.ending() => {}
+                () = self.outstanding.arrived() => self.outstanding.absorb(&self.shared, &self.load),
+            }
+        }
+        None
+    }
+
     /// One attempt: the handler, then its outputs.
-    async fn attempt(&mut self, work: Work, progress: Progress) -> Result<(), (Work, HandlerError)> {
+    async fn attempt(
+        &mut self,
+        work: Work,
+        progress: Progress,
+        turn: Option<OwnedSemaphorePermit>,
+    ) -> Result<(), (Work, HandlerError)> {
         let manual = self.shared.settings.manual;
         if !manual {
-            return match self.call(&work, progress.attempts, None).await {
+            return match self.call(work.input.clone(), progress.attempts, None, turn).await {
                 Outcome::Done(outputs) if outputs.is_empty() => {
                     settle(&self.shared, &self.load, work, Settlement::Accept);
                     Ok(())
@@ -138,7 +183,7 @@ impl Lane {
         }
         let input = work.input.clone();
         let token = self.outstanding.insert(pending(work, progress, 2));
-        let outcome = self.call_input(input, progress.attempts, Some(token)).await;
+        let outcome = self.call(input, progress.attempts, Some(token), turn).await;
         let outputs = match outcome {
             Outcome::Done(outputs) => outputs,
             Outcome::Failed(error) => {
@@ -159,23 +204,20 @@ impl Lane {
     }
 
     /// Runs the handler; confirmations of earlier messages are taken in meanwhile.
-    async fn call(&mut self, work: &Work, attempt: u32, token: Option<u64>) -> Outcome {
-        self.call_input(work.input.clone(), attempt, token).await
-    }
-
-    async fn call_input(&mut self, input: bindery_core::Input, attempt: u32, token: Option<u64>) -> Outcome {
+    async fn call(
+        &mut self,
+        input: Input,
+        attempt: u32,
+        token: Option<u64>,
+        turn: Option<OwnedSemaphorePermit>,
+    ) -> Outcome {
         let Self {
             shared,
             outstanding,
             call,
             load,
-            permits,
             ..
         } = self;
-        let _permit = match permits {
-            Some(permits) => permits.acquire().await.ok(),
-            None => None,
-        };
         let acknowledgment = token.map(|token| {
             let sink = ManualAcknowledgment {
                 window: outstanding.window.clone(),
@@ -207,6 +249,7 @@ impl Lane {
                 () = outstanding.arrived() => outstanding.absorb(shared, load),
             }
         };
+        drop(turn);
         shared.metrics.finished(started);
         outcome
     }
@@ -234,7 +277,7 @@ impl Lane {
         let reason = match decision {
             Decision::Retry(delay) => {
                 tracing::debug!(binding.name = %self.shared.binding, attempt = progress.attempts, delay_ms = delay.as_millis() as u64, %error, "the handler failed; the message is tried again");
-                if self.wait(Some(delay)).await == Waited::Ending {
+                if self.wait(delay).await == Waited::Ending {
                     settle(&self.shared, &self.load, work, Settlement::Release);
                     return None;
                 }
@@ -249,7 +292,10 @@ impl Lane {
         };
         let isolates = matches!(reason, FailureReason::Permanent | FailureReason::Undecodable);
         if isolates && work.len() > 1 {
-            self.singles.extend(work.split());
+            // In front of what an earlier batch left, and with what was tried: the call of the batch counts.
+            for single in work.split().into_iter().rev() {
+                self.singles.push_front((single, *progress));
+            }
             return None;
         }
         let failure = describe(error, reason, *progress, &self.shared);
@@ -257,14 +303,14 @@ impl Lane {
         None
     }
 
-    /// Waits for `delay`, or for ever, while confirmations of earlier messages are taken in.
-    pub(crate) async fn wait(&mut self, delay: Option<Duration>) -> Waited {
-        let mut elapsed = std::pin::pin!(async {
-            match delay {
-                Some(delay) => tokio::time::sleep(delay).await,
-                None => std::future::pending().await,
-            }
-        });
+    /// Keeps a message unsettled until the lane ends.
+    pub(super) fn keep(&mut self, work: Work, note: Note) {
+        self.held.push((work, note));
+    }
+
+    /// Waits for `delay` while confirmations of earlier messages are taken in.
+    pub(super) async fn wait(&mut self, delay: Duration) -> Waited {
+        let mut elapsed = std::pin::pin!(tokio::time::sleep(delay));
         loop {
             if self.is_ending() {
                 return Waited::Ending;

@@ -107,7 +107,7 @@ impl Lane {
             .settings
             .republish_delay
             .saturating_sub(since.elapsed());
-        if self.wait(Some(delay)).await == Waited::Ending {
+        if self.wait(delay).await == Waited::Ending {
             return settle(&self.shared, &self.load, failed.work, Settlement::Release);
         }
         failed.remaining = failed.records.len() as u32 + 1;

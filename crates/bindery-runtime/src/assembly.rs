@@ -169,9 +169,9 @@ impl Site {
             requests,
             gauge: gauge.clone(),
         });
-        let output = OutputBinding::new(spec, context, status, metrics);
-        let retry = self.model.binding_retry_interval;
         let stop = self.tasks.stop_outputs.clone();
+        let output = OutputBinding::new(spec, context, status, metrics, stop.clone());
+        let retry = self.model.binding_retry_interval;
         self.tasks
             .outputs
             .spawn(run_output(output.clone(), binder, gauge, retry, received, stop));
@@ -214,6 +214,7 @@ impl Site {
             outputs,
             first.spec.poller,
             stop,
+            self.model.shutdown_timeout,
         ));
         Ok(())
     }

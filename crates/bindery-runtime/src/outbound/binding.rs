@@ -1,5 +1,6 @@
 //! An output binding: it makes records of values and gives them to its producer, once that is bound.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use bindery_core::{
     RawMessage, Result,
 };
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::record;
 use crate::binding::BindingStatus;
@@ -23,6 +25,10 @@ pub(crate) struct OutputBinding {
     pub(crate) metrics: OutputMetrics,
     producer: RwLock<Option<Arc<dyn Producer>>>,
     bound: Notify,
+    /// The partitions of the destination when they were last known, 0 before: they are the same between two producers.
+    partitions: AtomicU32,
+    /// Cancelled when the application has no use for its outputs any more.
+    ended: CancellationToken,
 }
 
 impl OutputBinding {
@@ -31,6 +37,7 @@ impl OutputBinding {
         context: OutputContext,
         status: Arc<BindingStatus>,
         metrics: OutputMetrics,
+        ended: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
             name: spec.name.clone(),
@@ -40,6 +47,8 @@ impl OutputBinding {
             metrics,
             producer: RwLock::new(None),
             bound: Notify::new(),
+            partitions: AtomicU32::new(0),
+            ended,
         })
     }
 
@@ -65,9 +74,29 @@ impl OutputBinding {
     /// # Errors
     /// A permanent error when an expression fails.
     pub(crate) fn record(&self, output: Output, input: Option<&RawMessage>) -> Result<OutboundRecord> {
-        let partitions = self.producer().and_then(|producer| producer.partition_count());
-        record::record(&self.spec, output, input, partitions)
+        record::record(&self.spec, output, input, self.partition_count())
             .map_err(|error| error.with("binding", &self.name))
+    }
+
+    fn partition_count(&self) -> Option<u32> {
+        match self.producer().and_then(|producer| producer.partition_count()) {
+            Some(count) => {
+                self.partitions.store(count, Ordering::Relaxed);
+                Some(count)
+            }
+            None => Some(self.partitions.load(Ordering::Relaxed)).filter(|count| *count > 0),
+        }
+    }
+
+    /// Waits, where a record's partition depends on how many the destination has, until that is known.
+    ///
+    /// # Errors
+    /// When there is no producer within the confirm timeout, or the application ends.
+    pub(crate) async fn placeable(&self) -> Result<()> {
+        if self.spec.partition_key.is_none() || self.partition_count().is_some() {
+            return Ok(());
+        }
+        self.within_limit(self.bound()).await
     }
 
     /// Hands a record to the producer, in the order of the caller's calls.
@@ -112,13 +141,21 @@ impl OutputBinding {
     /// A dropped call may have published the record.
     pub(crate) async fn publish(&self, record: OutboundRecord) -> Result<Position> {
         let (confirm, answer) = Confirm::channel();
-        let limit = self.spec.producer.confirm_timeout;
-        tokio::time::timeout(limit, self.hand_over(record, confirm))
-            .await
-            .map_err(|_| self.no_room(limit))?;
+        self.within_limit(self.hand_over(record, confirm)).await?;
         let result = answer.await;
         self.metrics.published(result.is_ok());
         result.map_err(|error| error.with("binding", &self.name))
+    }
+
+    async fn within_limit(&self, doing: impl Future<Output = ()>) -> Result<()> {
+        let limit = self.spec.producer.confirm_timeout;
+        tokio::select! {
+            biased;
+            done = tokio::time::timeout(limit, doing) => done.map_err(|_| self.no_room(limit)),
+            () = self.ended.cancelled() => {
+                Err(Error::new(ErrorKind::Closed, "the application has ended").with("binding", &self.name))
+            }
+        }
     }
 
     async fn hand_over(&self, record: OutboundRecord, confirm: Confirm) {
@@ -134,7 +171,10 @@ impl OutputBinding {
             .status
             .health()
             .reason
-            .unwrap_or_else(|| "its producer has no room".to_owned());
+            .unwrap_or_else(|| match self.producer() {
+                Some(_) => "its producer has no room".to_owned(),
+                None => format!("the binding is {}", self.status.state()),
+            });
         Error::temporary(
             ErrorKind::Timeout,
             format!("nothing could be published within {limit:?}: {reason}"),

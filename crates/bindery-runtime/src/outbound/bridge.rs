@@ -95,6 +95,7 @@ impl StreamBridge {
             .map_err(|error| bindery_core::Error::new(bindery_core::ErrorKind::Payload, error.to_string()))?;
         encoded.content_type = output.context.content_type.clone();
         encoded.headers.get_or_insert_default();
+        output.placeable().await?;
         let record = output.record(encoded, None)?;
         output.publish(record).await
     }

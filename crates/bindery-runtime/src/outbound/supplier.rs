@@ -1,10 +1,13 @@
 //! Suppliers: functions that are polled, or whose stream is published, without a message to start from.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::{Call, Input, Invocation, ListenerContext, ListenerKind, Outcome, Outputs};
-use futures_util::StreamExt;
+use bindery_core::{
+    Call, Input, Invocation, Listener, ListenerContext, ListenerKind, Outcome, Outputs, StreamFactory,
+};
+use futures_util::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::OutputBinding;
@@ -14,13 +17,14 @@ use crate::inbound::call_listener;
 /// The pause after a failed call or publication of a supplier, so that trouble is no hot loop.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Runs a supplier until it ends or is stopped.
+/// Runs a supplier until it ends or is stopped. What it has supplied is published before it ends, for `drain` at most.
 pub(crate) async fn run_supplier(
     kind: ListenerKind,
     context: Arc<ListenerContext>,
     outputs: Vec<Arc<OutputBinding>>,
     poller: Poller,
     stopped: CancellationToken,
+    drain: Duration,
 ) {
     for output in &outputs {
         tokio::select! {
@@ -28,67 +32,106 @@ pub(crate) async fn run_supplier(
             () = stopped.cancelled() => return,
         }
     }
-    let invocation = Invocation {
-        input: Input::Nothing,
-        attempt: 1,
-        acknowledgment: None,
-        context: context.clone(),
+    let binding = context.binding.clone();
+    let supplier = Supplier {
+        context,
+        outputs,
+        stopped: stopped.clone(),
     };
     let running = async {
         match kind {
             ListenerKind::Supplier(listener) | ListenerKind::Listener(listener) => {
-                let mut call = Call::new(std::future::pending());
-                tokio::time::sleep(poller.initial_delay).await;
-                loop {
-                    for _ in 0..poller.max_messages_per_poll {
-                        let outcome = call_listener(&*listener, invocation.clone(), &mut call, None).await;
-                        publish(&context, &outputs, outcome, &stopped).await;
-                    }
-                    tokio::time::sleep(poller.fixed_delay).await;
-                }
+                supplier.poll(&*listener, poller).await;
             }
-            ListenerKind::Stream(start) => match start(&invocation) {
-                Ok(mut results) => {
-                    while let Some(outcome) = results.next().await {
-                        publish(&context, &outputs, outcome, &stopped).await;
-                    }
-                    tracing::info!(binding.name = %context.binding, "the supplier's stream ended");
-                }
-                Err(error) => {
-                    tracing::error!(binding.name = %context.binding, %error, "the supplier could not start");
-                }
-            },
+            ListenerKind::Stream(start) => supplier.stream(&start).await,
         }
     };
-    // Publishing checks `stopped` itself, so that a record is not lost between two outputs of one value.
+    let too_late = async {
+        stopped.cancelled().await;
+        tokio::time::sleep(drain).await;
+    };
     tokio::select! {
-        () = running => {}
-        () = stopped.cancelled() => {}
+        ended = AssertUnwindSafe(running).catch_unwind() => if ended.is_err() {
+            tracing::error!(binding.name = %binding, "the supplier panicked and supplies nothing more");
+        },
+        () = too_late => {
+            tracing::error!(binding.name = %binding, "the supplier did not stop in time; what it supplied last may be lost");
+        }
     }
 }
 
-async fn publish(
-    context: &ListenerContext,
-    outputs: &[Arc<OutputBinding>],
-    outcome: Outcome,
-    stopped: &CancellationToken,
-) {
-    let values = match outcome {
-        Outcome::Done(values) => values,
-        Outcome::Failed(error) => {
-            tracing::error!(binding.name = %context.binding, %error, "the supplier failed");
-            tokio::time::sleep(PAUSE).await;
-            Outputs::None
+/// A supplier at work. It stops between two values, never within one.
+struct Supplier {
+    context: Arc<ListenerContext>,
+    outputs: Vec<Arc<OutputBinding>>,
+    stopped: CancellationToken,
+}
+
+impl Supplier {
+    fn invocation(&self) -> Invocation {
+        Invocation {
+            input: Input::Nothing,
+            attempt: 1,
+            acknowledgment: None,
+            context: self.context.clone(),
         }
-    };
-    for value in values {
-        let Some(output) = outputs.get(value.index) else {
-            continue;
-        };
-        match output.record(value, None) {
-            Ok(record) => publish_record(output, record, stopped).await,
+    }
+
+    /// The result of `waiting`, unless the supplier is stopped before.
+    async fn unless_stopped<T>(&self, waiting: impl Future<Output = T>) -> Option<T> {
+        self.stopped.run_until_cancelled(waiting).await
+    }
+
+    async fn poll(&self, listener: &dyn Listener, poller: Poller) {
+        let mut call = Call::new(std::future::pending());
+        let mut pause = poller.initial_delay;
+        while self.unless_stopped(tokio::time::sleep(pause)).await.is_some() {
+            for _ in 0..poller.max_messages_per_poll {
+                let calling = call_listener(listener, self.invocation(), &mut call, None);
+                let Some(outcome) = self.unless_stopped(calling).await else {
+                    return;
+                };
+                self.publish(outcome).await;
+            }
+            pause = poller.fixed_delay;
+        }
+    }
+
+    async fn stream(&self, start: &StreamFactory) {
+        let mut results = match start(&self.invocation()) {
+            Ok(results) => results,
             Err(error) => {
-                tracing::error!(binding.name = %output.name, error = %error.report(), "a supplied value can't be published");
+                tracing::error!(binding.name = %self.context.binding, %error, "the supplier could not start");
+                return;
+            }
+        };
+        while let Some(next) = self.unless_stopped(results.next()).await {
+            let Some(outcome) = next else {
+                tracing::info!(binding.name = %self.context.binding, "the supplier's stream ended");
+                return;
+            };
+            self.publish(outcome).await;
+        }
+    }
+
+    async fn publish(&self, outcome: Outcome) {
+        let values = match outcome {
+            Outcome::Done(values) => values,
+            Outcome::Failed(error) => {
+                tracing::error!(binding.name = %self.context.binding, %error, "the supplier failed");
+                self.unless_stopped(tokio::time::sleep(PAUSE)).await;
+                Outputs::None
+            }
+        };
+        for value in values {
+            let Some(output) = self.outputs.get(value.index) else {
+                continue;
+            };
+            match output.record(value, None) {
+                Ok(record) => publish_record(output, record, &self.stopped).await,
+                Err(error) => {
+                    tracing::error!(binding.name = %output.name, error = %error.report(), "a supplied value can't be published");
+                }
             }
         }
     }

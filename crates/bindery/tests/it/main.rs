@@ -10,4 +10,5 @@ mod lanes;
 mod layers;
 mod lifecycle;
 mod outputs;
+mod regressions;
 mod suppliers;

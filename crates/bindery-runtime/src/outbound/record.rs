@@ -72,7 +72,9 @@ fn apply_key(record: &mut OutboundRecord, expression: &Expression, payload: &Enc
     let key = Bytes::from(text(&value));
     if expression.reads_payload() {
         // Keys are bytes to the JVM as well, so its type isn't named on the wire.
-        record.headers.insert(MESSAGE_KEY, HeaderValue::Bytes(key.clone()));
+        record
+            .headers
+            .insert(MESSAGE_KEY, HeaderValue::Bytes(key.clone()));
     }
     record.key = Some(key);
     Ok(())

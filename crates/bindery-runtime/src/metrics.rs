@@ -143,7 +143,11 @@ impl InputMetrics {
             Settlement::Accept | Settlement::Reject => self.accepted.increment(count),
             Settlement::Release => self.released.increment(count),
         }
-        self.in_flight.fetch_sub(count, Ordering::AcqRel);
+        // A straggler of a consumer that was given up is counted no more.
+        let left = |in_flight: u64| Some(in_flight.saturating_sub(count));
+        self.in_flight
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, left)
+            .ok();
     }
 
     pub(crate) fn finished(&self, started: Instant) {

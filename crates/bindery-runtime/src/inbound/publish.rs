@@ -9,6 +9,7 @@ use super::lane::{Lane, Waited, pending};
 use super::outstanding::Pending;
 use super::settle::settle;
 use super::work::Work;
+use crate::outbound::OutputBinding;
 
 impl Lane {
     /// Publishes the outputs of a message whose handler is done.
@@ -71,9 +72,10 @@ impl Lane {
         self.outstanding.complete(token, &self.shared, &self.load);
     }
 
-    /// Sends one record. `false` when the lane ends before there is room for it.
-    async fn send(&self, token: u64, index: usize, record: OutboundRecord) -> bool {
-        let Some(output) = self.shared.outputs.get(index) else {
+    /// Sends one record. `false` when the lane ends before there is room for it. Confirmations of earlier messages are
+    /// taken in meanwhile.
+    async fn send(&mut self, token: u64, index: usize, record: OutboundRecord) -> bool {
+        let Some(output) = self.shared.outputs.get(index).cloned() else {
             return false;
         };
         let confirm = Confirm::new(self.outstanding.window.clone(), token);
@@ -84,15 +86,31 @@ impl Lane {
         loop {
             tokio::select! {
                 () = output.ready() => {}
-                () = self.ending() => {
+                () = self.in_vain(&output) => {
                     offer.confirm.dissolve();
                     return false;
+                }
+                () = self.outstanding.arrived() => {
+                    self.outstanding.absorb(&self.shared, &self.load);
+                    continue;
                 }
             }
             match output.offer(offer.record, offer.confirm) {
                 Ok(()) => return true,
                 Err(full) => offer = full,
             }
+        }
+    }
+
+    /// Until it is in vain to wait for room: the source was taken away, or the binding stops while the output's broker
+    /// is away. A stop alone is no reason: what is started is finished.
+    async fn in_vain(&self, output: &OutputBinding) {
+        tokio::select! {
+            () = self.source.revoked.cancelled() => return,
+            () = self.shared.draining.cancelled() => {}
+        }
+        if output.is_working() {
+            self.source.revoked.cancelled().await;
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bindery_core::{
     BindingName, Confirm, Error, ErrorKind, Full, OutboundRecord, Output, OutputContext, Position, Producer,
-    RawMessage, Result,
+    RawMessage, Result, Status,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +67,12 @@ impl OutputBinding {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Whether there is a producer, and its broker is not away.
+    pub(crate) fn is_working(&self) -> bool {
+        self.producer()
+            .is_some_and(|producer| producer.health().status < Status::Down)
     }
 
     /// Makes a record of a value.

@@ -48,6 +48,10 @@ async fn a_stop_finishes_what_is_started_and_gives_the_rest_back() {
     .await;
     let input = running.bindings().named("work-in-0").remove(0);
     let stopping = tokio::spawn(async move { input.stop().await });
+    // The binding's task hears of it before the handler goes on, which shares its thread.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
     work_state.permits.add_permits(1);
     stopping.await.unwrap().unwrap();
     assert_eq!(broker.messages("out").len(), 1, "what was started is published");

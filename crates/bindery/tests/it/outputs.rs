@@ -41,7 +41,7 @@ async fn an_input_is_settled_when_its_outputs_are_confirmed_and_the_lane_goes_on
     running.shutdown().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_output_whose_broker_was_away_is_published_again() {
     let broker = MemoryBroker::new();
     let running = started(application(&broker, YAML, listeners![pass])).await;

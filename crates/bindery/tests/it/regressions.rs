@@ -301,3 +301,37 @@ stream.bindings:
         (vec!["1".to_owned()], vec!["2".to_owned()])
     );
 }
+
+#[stream_listener(name = "pass")]
+async fn counted_pass(order: Order, gate: State<Arc<Gate>>) -> Order {
+    gate.started.lock().unwrap().push(order.id);
+    order
+}
+
+#[tokio::test]
+async fn a_stop_publishes_what_waits_for_room() {
+    let broker = MemoryBroker::new();
+    let state = gate();
+    let application = application(&broker, PASS, listeners![counted_pass])
+        .property("stream.bindings.pass-out-0.producer.max-in-flight", "1")
+        .state(state.clone());
+    let running = started(application).await;
+    broker.faults().hold_confirms("out");
+    for id in 0..2 {
+        broker.publish_record("in", order(id)).unwrap();
+    }
+    eventually("the second waits for room", || {
+        state.started.lock().unwrap().len() == 2
+    })
+    .await;
+    let input = running.bindings().named("pass-in-0").remove(0);
+    let stopping = tokio::spawn(async move { input.stop().await });
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    broker.faults().release_confirms("out");
+    stopping.await.unwrap().unwrap();
+    assert_eq!(ids(&broker, "out"), [r#"{"id":0}"#, r#"{"id":1}"#]);
+    assert_eq!(broker.lag("in", "g"), Some(0), "what was started is finished");
+    running.shutdown().await.unwrap();
+}

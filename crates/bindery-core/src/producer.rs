@@ -88,7 +88,7 @@ impl fmt::Debug for Confirm {
 
 fn unknown_fate() -> Error {
     Error::temporary(
-        ErrorKind::Publish,
+        ErrorKind::Unavailable,
         "the publication ended without an answer from the broker",
     )
 }
@@ -152,7 +152,9 @@ mod tests {
     async fn a_dropped_confirm_is_a_temporary_failure() {
         let (confirm, answer) = Confirm::channel();
         drop(confirm);
-        assert!(answer.await.is_err_and(|error| error.is_temporary()));
+        let says_nothing_of_the_message =
+            |error: Error| error.is_temporary() && error.kind() == ErrorKind::Unavailable;
+        assert!(answer.await.is_err_and(says_nothing_of_the_message));
     }
 
     #[tokio::test]

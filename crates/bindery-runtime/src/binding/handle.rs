@@ -137,10 +137,10 @@ impl BindingHandle {
         answer.await.map_err(|_| gone())?
     }
 
-    /// Starts the binding and returns when it runs, or waits for its broker.
+    /// Starts the binding in the background: [`BindingHandle::wait_for`] tells when it runs. An anonymous group begins anew.
     ///
     /// # Errors
-    /// When the application has ended, or an anonymous group was stopped before: it can't be taken up again.
+    /// When the application has ended.
     pub async fn start(&self) -> Result<()> {
         self.request(Command::Start).await
     }

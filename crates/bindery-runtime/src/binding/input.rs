@@ -96,8 +96,13 @@ impl InputBinding {
             tokio::select! {
                 request = self.requests.recv() => match request {
                     Some(Request { command, done }) => {
+                        let starts = command == Command::Start;
+                        if starts {
+                            // Whoever asked for it must not see it stopped still.
+                            self.parts.status.set(BindingState::Starting, Health::unknown());
+                        }
                         drop(done.send(Ok(())));
-                        if command == Command::Start {
+                        if starts {
                             return Ended::Stopped;
                         }
                     }

@@ -66,7 +66,12 @@ async fn obey(
     wanted: &mut bool,
 ) -> Result<(), Error> {
     match command {
-        Command::Start => *wanted = true,
+        Command::Start => {
+            *wanted = true;
+            if output.producer().is_none() {
+                output.status.set(BindingState::Starting, Health::unknown());
+            }
+        }
         Command::Stop => {
             *wanted = false;
             close(output, gauge).await;

@@ -335,3 +335,18 @@ async fn a_stop_publishes_what_waits_for_room() {
     assert_eq!(broker.lag("in", "g"), Some(0), "what was started is finished");
     running.shutdown().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_binding_that_was_started_is_not_stopped_any_more() {
+    let broker = MemoryBroker::new();
+    let running = started(application(&broker, PASS, listeners![pass])).await;
+    for name in ["pass-in-0", "pass-out-0"] {
+        let binding = running.bindings().named(name).remove(0);
+        binding.stop().await.unwrap();
+        assert_eq!(binding.state(), bindery::BindingState::Stopped);
+        binding.start().await.unwrap();
+        assert_ne!(binding.state(), bindery::BindingState::Stopped);
+    }
+    running.wait_ready(DEADLINE).await.unwrap();
+    running.shutdown().await.unwrap();
+}

@@ -219,10 +219,7 @@ impl Lane {
             ..
         } = self;
         let acknowledgment = token.map(|token| {
-            let sink = ManualAcknowledgment {
-                window: outstanding.window.clone(),
-                token,
-            };
+            let sink = ManualAcknowledgment::new(outstanding.window.clone(), token);
             Arc::new(sink) as Arc<dyn bindery_core::AcknowledgmentSink>
         });
         let invocation = Invocation {

@@ -1,5 +1,6 @@
 //! The window of a lane: publications and acknowledgments that were started and have no answer yet.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bindery_core::{AcknowledgmentSink, ConfirmSink, Error, ErrorKind, Position};
@@ -44,17 +45,34 @@ impl ConfirmSink for Window {
 
 /// The acknowledgment of one message, answered into its lane's window.
 pub(crate) struct ManualAcknowledgment {
-    pub(crate) window: Arc<Window>,
-    pub(crate) token: u64,
+    window: Arc<Window>,
+    token: u64,
+    /// A listener may take two of them: the message has one answer, the first.
+    answered: AtomicBool,
+}
+
+impl ManualAcknowledgment {
+    pub(crate) fn new(window: Arc<Window>, token: u64) -> Self {
+        Self {
+            window,
+            token,
+            answered: AtomicBool::new(false),
+        }
+    }
+
+    fn answer(&self, result: Result<(), Error>) {
+        if !self.answered.swap(true, Ordering::AcqRel) {
+            self.window.answer(self.token, result);
+        }
+    }
 }
 
 impl AcknowledgmentSink for ManualAcknowledgment {
     fn acknowledge(&self) {
-        self.window.answer(self.token, Ok(()));
+        self.answer(Ok(()));
     }
 
     fn reject(&self, reason: String) {
-        self.window
-            .answer(self.token, Err(Error::temporary(ErrorKind::Handler, reason)));
+        self.answer(Err(Error::temporary(ErrorKind::Handler, reason)));
     }
 }

@@ -350,3 +350,26 @@ async fn a_binding_that_was_started_is_not_stopped_any_more() {
     running.wait_ready(DEADLINE).await.unwrap();
     running.shutdown().await.unwrap();
 }
+
+#[stream_listener]
+async fn twice(order: Order, first: Acknowledgment, second: Acknowledgment) -> Order {
+    first.acknowledge();
+    second.acknowledge();
+    tokio::task::yield_now().await;
+    order
+}
+
+#[tokio::test]
+async fn a_message_that_is_acknowledged_twice_waits_for_its_outputs_all_the_same() {
+    let broker = MemoryBroker::new();
+    let yaml = "
+stream.bindings:
+  twice-in-0: { destination: in, group: g }
+  twice-out-0: { destination: out }
+";
+    let running = started(application(&broker, yaml, listeners![twice])).await;
+    broker.publish_record("in", order(1)).unwrap();
+    broker.await_settled("in", "g", DEADLINE).await.unwrap();
+    assert_eq!(ids(&broker, "out"), [r#"{"id":1}"#]);
+    running.shutdown().await.unwrap();
+}

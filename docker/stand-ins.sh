@@ -9,8 +9,10 @@
 set -euo pipefail
 
 SUITE="${SUITE:-bookworm}"
-MIRROR="${MIRROR:-http://deb.debian.org/debian}"
-SECURITY_MIRROR="${SECURITY_MIRROR:-http://deb.debian.org/debian-security}"
+# The mirrors that this machine's own apt uses, unless others are named.
+apt_site() { apt-get indextargets --format '$(SITE)' "Created-By: Packages" | grep "$@" | head -n 1 || true; }
+MIRROR="${MIRROR:-$(apt_site -v security)}"
+SECURITY_MIRROR="${SECURITY_MIRROR:-$(apt_site security)}"
 BASE="bindery-standin-base:$SUITE"
 HERE="$(cd "$(dirname "$0")" && pwd)"
 ROOT="$(dirname "$HERE")"
@@ -26,12 +28,13 @@ need() {
 # The root of every image: a minimal Debian that trusts the certificate authorities which this machine trusts.
 make_base() {
   if docker image inspect "$BASE" > /dev/null 2>&1; then return; fi
+  [ -n "$MIRROR" ] || { say "apt names no mirror here; set MIRROR and SECURITY_MIRROR"; exit 1; }
   say "Debian $SUITE from $MIRROR"
   debootstrap --variant=minbase --include=ca-certificates "$SUITE" "$WORK/base" "$MIRROR" > "$WORK/debootstrap.log" ||
     { tail -n 20 "$WORK/debootstrap.log" >&2; exit 1; }
   {
     echo "deb $MIRROR $SUITE main"
-    echo "deb $SECURITY_MIRROR $SUITE-security main"
+    [ -z "$SECURITY_MIRROR" ] || echo "deb $SECURITY_MIRROR $SUITE-security main"
   } > "$WORK/base/etc/apt/sources.list"
   cp /etc/ssl/certs/ca-certificates.crt "$WORK/base/etc/ssl/certs/ca-certificates.crt"
   rm -rf "$WORK/base/var/cache/apt/archives/"*.deb

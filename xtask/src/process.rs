@@ -132,13 +132,15 @@ pub(crate) fn last_lines(text: &str, count: usize) -> String {
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
+/// Some programs explain themselves on one stream and some on the other.
 fn text_of(output: &Output) -> String {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    if stderr.trim().is_empty() {
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    } else {
-        stderr.into_owned()
-    }
+    let streams = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    streams
+        .join("\n")
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]
@@ -149,6 +151,15 @@ mod tests {
     fn last_lines_keeps_the_end() {
         assert_eq!(last_lines("a\nb\nc\n", 2), "b\nc");
         assert_eq!(last_lines("a", 5), "a");
+    }
+
+    #[test]
+    fn a_failure_carries_what_the_program_said() {
+        let script = "echo first; echo second >&2; exit 3";
+        let error = output(Command::new("sh").args(["-c", script]))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("first\nsecond"), "{error}");
     }
 
     #[test]

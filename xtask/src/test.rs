@@ -30,11 +30,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot listen to signals")?;
     }
-    install::provide(&install::missing_for_the_build(), arguments.install)?;
     let way = brokers::way()?;
+    let mut missing = install::missing_for_the_build();
     if way == Way::Packages {
-        install::provide(&install::missing_for_the_brokers(), arguments.install)?;
+        missing.extend(install::missing_for_the_brokers());
     }
+    install::provide(&missing, arguments.install)?;
     let up = brokers::up(Some(way))?;
     let outcome = if interrupted.load(Ordering::Relaxed) {
         Ok(ExitCode::from(130))

@@ -68,12 +68,18 @@ impl Suite {
         format!("{}.{label}", self.prefix).into()
     }
 
+    /// The name of a group of this destination alone: members of one group on different destinations make each
+    /// other's partitions move.
+    pub(crate) fn group(destination: &str, label: &str) -> Arc<str> {
+        format!("{label}-{destination}").into()
+    }
+
     /// An input of a named group.
     pub(crate) fn input(&self, destination: &Arc<str>, group: &str) -> ConsumerSpec {
         ConsumerSpec {
             binding: self.binding.clone(),
             destination: destination.clone(),
-            group: Some(group.into()),
+            group: Some(Self::group(destination, group)),
             concurrency: 1,
             partitioned: false,
             instance_count: 1,

@@ -18,7 +18,7 @@ pub async fn every_group_gets_every_message(suite: &Suite) {
         .await;
     assert_eq!(inventory.take_texts(20).await, numbered("", 20));
     assert_eq!(payment.take_texts(20).await, numbered("", 20));
-    assert_eq!(&*inventory.consumer.group, "inventory");
+    assert_eq!(inventory.consumer.group, Suite::group(&destination, "inventory"));
     inventory.close().await;
     payment.close().await;
 }
@@ -101,7 +101,9 @@ pub async fn a_named_group_gets_what_was_sent_while_it_was_away(suite: &Suite) {
 pub async fn a_required_group_gets_what_was_sent_before_it_came(suite: &Suite) {
     let destination = suite.destination("orders");
     let mut output = suite.output(&destination);
-    output.required_groups = vec!["one".into(), "two".into()];
+    output.required_groups = ["one", "two"]
+        .map(|label| Suite::group(&destination, label))
+        .into();
     let publisher = suite.publisher_of(&output).await;
     publisher.publish_texts(["a", "b"]).await;
     for group in ["one", "two"] {

@@ -2,11 +2,11 @@
 //! uses and our own.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bindery_core::{
     DeadLetterPublisher, Error, ErrorKind, Failure, HeaderValue, Headers, OutboundRecord, RawMessage, Result,
+    iso_8601,
 };
 
 use crate::broker::Shared;
@@ -99,43 +99,9 @@ fn add_failure(headers: &mut Headers, failure: &Failure) {
     headers.append("x-bindery-first-failure", iso_8601(failure.first_failure));
 }
 
-/// The time in UTC with milliseconds: `2026-05-04T03:02:01.000Z`.
-fn iso_8601(time: SystemTime) -> String {
-    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (seconds, millis) = (since_epoch.as_secs(), since_epoch.subsec_millis());
-    let (year, month, day) = civil_date(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-}
-
-/// The Gregorian date of a day counted from 1970-01-01.
-fn civil_date(mut days: u64) -> (u64, u64, u64) {
-    let mut year = 1970;
-    while days >= year_length(year) {
-        days -= year_length(year);
-        year += 1;
-    }
-    let february = year_length(year) - 337;
-    let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 1;
-    for length in lengths {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    (year, month, days + 1)
-}
-
-fn year_length(year: u64) -> u64 {
-    let leap = (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
-    if leap { 366 } else { 365 }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
 

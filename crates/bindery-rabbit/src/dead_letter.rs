@@ -1,12 +1,11 @@
 //! Dead letters that are republished: the original body and properties with the headers that Spring adds.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bindery_core::{
     Confirm, ConsumerSpec, DeadLetterPublisher, Error, ErrorKind, Failure, HeaderValue, Headers, RawMessage,
-    Result,
+    Result, iso_8601,
 };
 use lapin::BasicProperties;
 use lapin::types::ShortString;
@@ -155,41 +154,6 @@ fn truncated(text: &str, most_bytes: usize) -> &str {
     &text[..end]
 }
 
-/// A time as `2026-01-31T23:59:59.123Z`.
-fn iso_8601(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let millis = since.subsec_millis();
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-}
-
-/// The date that lies `days` after 1970-01-01.
-fn civil(mut days: u64) -> (u64, u64, u64) {
-    let is_leap =
-        |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let mut year = 1970;
-    loop {
-        let length = if is_leap(year) { 366 } else { 365 };
-        if days < length {
-            break;
-        }
-        days -= length;
-        year += 1;
-    }
-    let february = if is_leap(year) { 29 } else { 28 };
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    (year, month, days + 1)
-}
-
 impl Drop for Republisher {
     fn drop(&mut self) {
         self.publisher.shut();
@@ -231,7 +195,7 @@ pub(crate) fn routing_key(text: &str) -> Result<ShortString> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
 

@@ -1,0 +1,3 @@
+//! The service under test.
+
+fn main() {}

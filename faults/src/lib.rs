@@ -1,0 +1,7 @@
+//! The fault bench: a load generator, service processes, a nemesis and an independent verifier around a real broker.
+//!
+//! Everybody writes a ledger of what it saw ([`ledger`]); the verdict is arithmetic over the ledgers ([`check`]). The
+//! generator and the verifier use the bare clients, so that nothing of the product judges the product.
+
+pub mod ledger;
+pub mod work;

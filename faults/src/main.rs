@@ -1,0 +1,3 @@
+//! The bench itself: `cargo xtask faults` runs it.
+
+fn main() {}

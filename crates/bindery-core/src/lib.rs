@@ -20,6 +20,8 @@ mod consumer;
 mod dead_letter;
 mod delivery;
 mod error;
+#[doc(hidden)]
+pub mod fail_points;
 mod handler_error;
 mod headers;
 mod health;

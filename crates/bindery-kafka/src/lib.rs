@@ -52,4 +52,9 @@ mod time;
 mod tls;
 
 pub use binder::KafkaBinderFactory;
+
+/// The fail points of this binder, in the order in which an offset passes them.
+#[doc(hidden)]
+pub const FAIL_POINTS: [&str; 2] = ["after-store-before-commit", "in-revoke-before-commit"];
+
 pub use headers::UNREADABLE_HEADERS;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::{Delivery, DeliveryBatch, ErrorKind, Health, Source};
+use bindery_core::{Delivery, DeliveryBatch, ErrorKind, Health, Source, fail_point};
 use futures_util::{FutureExt, StreamExt};
 use lapin::Channel;
 use lapin::options::{
@@ -296,6 +296,7 @@ impl Session<'_> {
         let telling = async {
             // Each call writes its frame when it is first polled, so the order is kept.
             for action in actions {
+                fail_point!("before-ack");
                 match *action {
                     Action::AckThrough(tag) => {
                         self.channel
@@ -319,6 +320,7 @@ impl Session<'_> {
                         self.channel.basic_reject(tag, options).await?;
                     }
                 }
+                fail_point!("after-ack");
             }
             Ok(())
         };

@@ -44,3 +44,7 @@ mod topology;
 mod wire_tests;
 
 pub use binder::RabbitBinderFactory;
+
+/// The fail points of this binder, in the order in which an acknowledgement passes them.
+#[doc(hidden)]
+pub const FAIL_POINTS: [&str; 2] = ["before-ack", "after-ack"];

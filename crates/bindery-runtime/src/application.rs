@@ -241,6 +241,7 @@ impl<E: Environment> Application<E> {
     /// # Cancel safety
     /// A dropped call ends what it had started.
     pub async fn start(mut self) -> Result<Running> {
+        bindery_core::fail_points::arm();
         let started = tokio::time::Instant::now();
         let model = self.check()?;
         for listener in &mut self.listeners {

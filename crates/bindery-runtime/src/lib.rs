@@ -23,6 +23,8 @@ mod signals;
 
 pub use application::{Application, Bare, Environment, Server};
 pub use binding::{BindingHandle, BindingState, Bindings};
+#[doc(hidden)]
+pub use inbound::FAIL_POINTS;
 pub use outbound::StreamBridge;
 pub use running::{Running, Totals};
 pub use signals::terminated;

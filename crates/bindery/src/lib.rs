@@ -55,6 +55,16 @@ pub type Application = bindery_runtime::Application<Batteries>;
 /// What `main` returns, and everything of the framework that can fail.
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
+/// The fail points of each crate, for a fault bench to go through; they do something with the feature `failpoints`.
+#[doc(hidden)]
+pub mod fail_point_names {
+    #[cfg(feature = "kafka")]
+    pub use bindery_kafka::FAIL_POINTS as KAFKA;
+    #[cfg(feature = "rabbit")]
+    pub use bindery_rabbit::FAIL_POINTS as RABBIT;
+    pub use bindery_runtime::FAIL_POINTS as RUNTIME;
+}
+
 /// The code of the README is compiled with the tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -1,5 +1,5 @@
 //! Rules about who depends on whom: client libraries stay in their binders, arrows between our crates point down,
-//! and the core brings no runtime.
+//! the core brings no runtime, and a release build has no fail points.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,11 @@ const ARROWS: [(&str, &[&str]); 9] = [
 /// What the core may use of tokio: values to wait on, nothing that runs them.
 const CORE_RUNTIME: [(&str, &[&str]); 2] = [("tokio", &["sync", "macros"]), ("tokio-util", &["default"])];
 
+/// A package that is released with its dependencies, as cargo resolves them without test and build ones.
+const RELEASED: &str = "shop";
+/// What makes a process end on purpose.
+const FAIL_POINTS: &str = "fail";
+
 #[derive(Debug, Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -54,7 +59,7 @@ struct Dependency {
 pub(super) fn check(root: &Path) -> Result<Vec<Finding>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments = ["metadata", "--no-deps", "--format-version", "1"];
-    let text = process::output(Command::new(cargo).current_dir(root).args(arguments))?;
+    let text = process::output(Command::new(&cargo).current_dir(root).args(arguments))?;
     let metadata: Metadata = serde_json::from_str(&text).context("cannot read `cargo metadata`")?;
     let mut findings = Vec::new();
     for package in &metadata.packages {
@@ -71,7 +76,32 @@ pub(super) fn check(root: &Path) -> Result<Vec<Finding>> {
             });
         }
     }
+    let arguments = [
+        "tree",
+        "--package",
+        RELEASED,
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+    ];
+    let tree = process::output(Command::new(cargo).current_dir(root).args(arguments))?;
+    if has_fail_points(&tree) {
+        findings.push(Finding {
+            file: PathBuf::from("Cargo.toml"),
+            line: 1,
+            message: format!(
+                "`{RELEASED}` is built with fail points: the feature `failpoints` is on; `cargo tree -p {RELEASED} -i {FAIL_POINTS}` says where"
+            ),
+        });
+    }
     Ok(findings)
+}
+
+/// Whether a tree of dependencies, one package a line, has the crate of the fail points.
+fn has_fail_points(tree: &str) -> bool {
+    tree.lines()
+        .any(|line| line.split_whitespace().next() == Some(FAIL_POINTS))
 }
 
 /// The name of each offending dependency, and what is wrong with it.
@@ -200,6 +230,12 @@ mod tests {
             messages("bindery-core", dependency("tokio", None, &["sync", "rt"])),
             ["the core brings no runtime: `tokio` without `rt`"]
         );
+    }
+
+    #[test]
+    fn fail_points_in_a_release_are_found() {
+        assert!(has_fail_points("shop v0.1.0\nfail v0.5.1\n"));
+        assert!(!has_fail_points("shop v0.1.0\nfailure v0.1.0\n"));
     }
 
     #[test]

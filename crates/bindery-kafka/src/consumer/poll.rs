@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bindery_core::{DeliveryBatch, Status};
+use bindery_core::{DeliveryBatch, Status, fail_point};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -310,6 +310,7 @@ impl Poller {
         if due {
             self.last_commit = Instant::now();
             commit::store(consumer, &self.shared);
+            fail_point!("after-store-before-commit");
             commit::commit(consumer, &self.shared, CommitMode::Async);
         }
     }

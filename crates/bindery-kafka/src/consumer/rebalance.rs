@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bindery_core::fail_point;
 use rdkafka::ClientContext;
 use rdkafka::TopicPartitionList;
 use rdkafka::config::RDKafkaLogLevel;
@@ -138,6 +139,7 @@ impl ConsumeContext {
                 );
             }
             commit::store(consumer, &self.shared);
+            fail_point!("in-revoke-before-commit");
             commit::commit(consumer, &self.shared, CommitMode::Sync);
         }
         self.shared.end_revoke(&partitions);

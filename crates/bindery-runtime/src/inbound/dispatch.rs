@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
 
-use bindery_core::{ConsumerControl, Delivery, DeliveryBatch, RawMessage, Source};
+use bindery_core::{ConsumerControl, Delivery, DeliveryBatch, RawMessage, Source, fail_point};
 use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -74,6 +74,7 @@ impl Lanes {
 
     /// Hands a batch to its lanes. Never waits: what is in flight is bounded by pausing the source.
     pub(crate) fn dispatch(&mut self, batch: DeliveryBatch) {
+        fail_point!("after-receive");
         let id = batch.source.id;
         let known = self
             .sources

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bindery_core::{DeadLetterRoute, Failure, Settlement};
+use bindery_core::{DeadLetterRoute, Failure, Settlement, fail_point};
 
 use super::lane::{Lane, Waited};
 use super::settle::settle;
@@ -20,6 +20,7 @@ pub(crate) async fn give_up(lane: &mut Lane, work: Work, failure: Failure) {
             if publish_all(lane, &work, &failure).await == Waited::Ending {
                 return settle(&shared, &lane.load, work, Settlement::Release);
             }
+            fail_point!("after-dead-letter-before-settle");
             log_dead_letter(&failure, destination, &work);
             shared.metrics.dead_lettered(work.len() as u64);
             settle(&shared, &lane.load, work, Settlement::Accept);

@@ -12,7 +12,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::{Call, FailureReason, HandlerError, Input, Invocation, Outcome, Settlement, Source};
+use bindery_core::{
+    Call, FailureReason, HandlerError, Input, Invocation, Outcome, Settlement, Source, fail_point,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -228,6 +230,7 @@ impl Lane {
             acknowledgment,
             context: shared.context.clone(),
         };
+        fail_point!("before-handler");
         let started = std::time::Instant::now();
         let running = call::run(
             &*shared.listener,
@@ -246,6 +249,7 @@ impl Lane {
                 () = outstanding.arrived() => outstanding.absorb(shared, load),
             }
         };
+        fail_point!("after-handler");
         drop(turn);
         shared.metrics.finished(started);
         outcome

@@ -29,6 +29,18 @@ use crate::config::{OnExhausted, RetryPolicy};
 use crate::metrics::InputMetrics;
 use crate::outbound::OutputBinding;
 
+/// The fail points of the runtime, in the order in which a message passes them.
+#[doc(hidden)]
+pub const FAIL_POINTS: [&str; 7] = [
+    "after-receive",
+    "before-handler",
+    "after-handler",
+    "after-output-enqueued",
+    "after-output-confirmed",
+    "after-dead-letter-before-settle",
+    "after-settle",
+];
+
 /// What all lanes of one bound input share.
 pub(crate) struct Shared {
     pub(crate) binding: BindingName,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bindery_core::{Error, ErrorKind, OutboundRecord, Settlement};
+use bindery_core::{Error, ErrorKind, OutboundRecord, Settlement, fail_point};
 use slab::Slab;
 use tokio::time::Instant;
 
@@ -136,6 +136,9 @@ impl Outstanding {
         } else if pending.error.is_some() {
             self.failed.push_back((Instant::now(), pending));
         } else {
+            if !pending.records.is_empty() {
+                fail_point!("after-output-confirmed");
+            }
             for (index, _) in &pending.records {
                 shared.outputs[*index].metrics.published(true);
             }

@@ -1,6 +1,8 @@
 //! Publishing a message's outputs: all records are made before the first is sent, and kept until all are confirmed.
 
-use bindery_core::{Confirm, Error, ErrorKind, HandlerError, OutboundRecord, Outputs, Settlement};
+use bindery_core::{
+    Confirm, Error, ErrorKind, HandlerError, OutboundRecord, Outputs, Settlement, fail_point,
+};
 
 use tokio::time::Instant;
 
@@ -64,6 +66,7 @@ impl Lane {
             }
             unsent -= 1;
         }
+        fail_point!("after-output-enqueued");
         if let Some(pending) = self.outstanding.get_mut(token) {
             pending.abandoned = unsent > 0;
             // One answer always remains: the lane's own, which settles the message if nothing else is missing.

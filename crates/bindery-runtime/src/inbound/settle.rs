@@ -1,6 +1,6 @@
 //! The one place where a delivery is settled.
 
-use bindery_core::Settlement;
+use bindery_core::{Settlement, fail_point};
 
 use super::Shared;
 use super::load::SourceLoad;
@@ -17,6 +17,7 @@ pub(crate) fn settle(shared: &Shared, load: &SourceLoad, work: Work, settlement:
             }
         }
     }
+    fail_point!("after-settle");
     shared.metrics.settled(settlement, count);
     load.settled(count, work.bytes);
 }

@@ -1,3 +1,6 @@
 //! The service under test.
 
-fn main() {}
+#[bindery::main]
+async fn main() -> bindery::Result {
+    faults::service::run().await
+}

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::{Acknowledgment, Input, Invocation, State, States};
-use crate::{Batch, Error, ErrorKind, HandlerError, HeaderValue, Headers, Message, RawMessage};
+use crate::{Batch, Error, ErrorKind, HandlerError, HeaderValue, Headers, Message, Origin, RawMessage};
 
 /// Marks extractors that read the payload as a plain value.
 #[derive(Debug)]
@@ -125,6 +125,17 @@ impl FromInvocation<ViaMessage> for Key {
         Ok(Self(
             invocation.input.first().and_then(|message| message.key.clone()),
         ))
+    }
+}
+
+/// Where the message came from, as an argument of a listener; of a batch, where its first message came from.
+impl FromInvocation<ViaMessage> for Origin {
+    fn from_invocation(invocation: &Invocation) -> Result<Self, HandlerError> {
+        Ok(invocation
+            .input
+            .first()
+            .map(|message| message.origin.clone())
+            .unwrap_or_default())
     }
 }
 

@@ -168,3 +168,15 @@ fn a_missing_state_is_found_at_startup() {
     states.insert("here".to_owned());
     assert!(definition.check(&states).is_ok());
 }
+
+#[tokio::test]
+async fn a_listener_can_ask_where_its_message_came_from() {
+    async fn partition(_order: Order, origin: Origin) -> String {
+        format!("{}/{:?}", origin.destination, origin.partition)
+    }
+    let definition = ListenerDefinition::listener("partition", partition, kind!(String));
+    assert_eq!(
+        texts(call(definition, "{\"id\":1}").await),
+        [(0, "/None".to_owned())]
+    );
+}

@@ -1,0 +1,101 @@
+//! What a service process keeps beside its messages: its ledger, its store, its gate.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bindery::Origin;
+
+use crate::ledger::{Moment, Record, Writer};
+use crate::work::Work;
+
+/// How often a waiting handler looks whether the gate is open.
+const GATE: Duration = Duration::from_millis(10);
+
+/// The surroundings of the handlers, from the environment that the bench gave the process.
+#[derive(Debug)]
+pub struct Desk {
+    instance: String,
+    ledger: Writer,
+    store: Option<PathBuf>,
+    gate: Option<PathBuf>,
+}
+
+impl Desk {
+    /// Reads `BENCH_INSTANCE`, `BENCH_LEDGER`, `BENCH_STORE` and `BENCH_GATE`.
+    ///
+    /// # Errors
+    /// When one of the first two is missing, or the ledger can't be opened.
+    pub fn from_environment() -> io::Result<Self> {
+        let required = |name: &str| {
+            std::env::var(name)
+                .map_err(|_| io::Error::other(format!("the environment variable `{name}` is missing")))
+        };
+        let path = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        Ok(Self {
+            instance: required("BENCH_INSTANCE")?,
+            ledger: Writer::open(required("BENCH_LEDGER")?.as_ref())?,
+            store: path("BENCH_STORE"),
+            gate: path("BENCH_GATE"),
+        })
+    }
+
+    /// Writes down that a handler began.
+    ///
+    /// # Errors
+    /// When the ledger can't be written.
+    pub fn start(&self, work: &Work, attempt: u32, origin: &Origin) -> io::Result<()> {
+        self.ledger.append(&Record::Start {
+            id: work.id,
+            key: work.key,
+            seq: work.seq,
+            instance: self.instance.clone(),
+            attempt,
+            source: source(origin),
+            at: Moment::now(),
+        })
+    }
+
+    /// Writes down that a handler had its effect.
+    ///
+    /// # Errors
+    /// When the ledger can't be written.
+    pub fn end(&self, work: &Work, origin: &Origin) -> io::Result<()> {
+        self.ledger.append(&Record::End {
+            id: work.id,
+            key: work.key,
+            seq: work.seq,
+            instance: self.instance.clone(),
+            source: source(origin),
+            at: Moment::now(),
+        })
+    }
+
+    /// Puts the message into the service's own store. It is opened anew each time, as the bench may have replaced it.
+    ///
+    /// # Errors
+    /// When there is a store and it can't be written, as when its disk is full.
+    pub fn store(&self, work: &Work) -> io::Result<()> {
+        let Some(path) = &self.store else { return Ok(()) };
+        let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+        writeln!(file, "{}", work.id)
+    }
+
+    /// Returns when the gate is open: its file exists, or there is none.
+    pub async fn wait_for_gate(&self) {
+        let Some(gate) = &self.gate else { return };
+        while !gate.exists() {
+            tokio::time::sleep(GATE).await;
+        }
+    }
+}
+
+/// `destination` or `destination/partition`.
+fn source(origin: &Origin) -> Option<String> {
+    let destination = &origin.destination;
+    Some(match origin.partition {
+        Some(partition) => format!("{destination}/{partition}"),
+        None => destination.to_string(),
+    })
+}

@@ -16,7 +16,23 @@ pub(crate) fn workspace() -> PathBuf {
     )
 }
 
-/// Returns the folder below which the brokers keep data, logs and process ids.
+/// The variable that chooses a set of brokers; without it there is the one that everybody shares.
+pub(crate) const SET: &str = "BINDERY_BROKERS_SET";
+
+/// Returns the name of the chosen set of brokers, empty for the one that everybody shares.
+pub(crate) fn set() -> String {
+    env::var(SET).unwrap_or_default()
+}
+
+/// Returns the folder below which the chosen brokers keep data, logs and process ids.
 pub(crate) fn brokers() -> PathBuf {
+    match set().as_str() {
+        "" => shared_brokers(),
+        set => workspace().join(format!("target/brokers-{set}")),
+    }
+}
+
+/// Returns the folder for what every set of brokers may use alike.
+pub(crate) fn shared_brokers() -> PathBuf {
     workspace().join("target/brokers")
 }

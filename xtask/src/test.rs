@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         missing.extend(install::missing_for_the_brokers());
     }
     install::provide(&missing, arguments.install)?;
-    let up = brokers::up(Some(way))?;
+    let up = brokers::up(Some(way), None)?;
     let outcome = if interrupted.load(Ordering::Relaxed) {
         Ok(ExitCode::from(130))
     } else {

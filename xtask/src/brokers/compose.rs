@@ -9,7 +9,6 @@ use anyhow::{Result, anyhow, bail};
 use super::settings::Settings;
 use crate::{paths, process};
 
-const PROJECT: &str = "bindery-brokers";
 const QUESTION: Duration = Duration::from_secs(8);
 const HEALTHY_WITHIN: Duration = Duration::from_secs(180);
 
@@ -55,13 +54,16 @@ impl Quick for Command {
     }
 }
 
-/// Starts both containers and waits for their health checks.
-pub(super) fn up(settings: &Settings) -> Result<bool> {
-    if both_healthy() {
+/// Starts these containers and waits for their health checks.
+pub(super) fn up(settings: &Settings, services: &[&str]) -> Result<bool> {
+    if healthy(services) {
         return Ok(false);
     }
-    process::run(compose(settings)?.args(["up", "-d"]).args(SERVICES))?;
-    wait_healthy()?;
+    process::run(compose(settings)?.args(["up", "-d"]).args(services))?;
+    wait_healthy(services)?;
+    if !services.contains(&"rabbitmq") {
+        return Ok(true);
+    }
     let text = format!(
         "#!/bin/sh\nexec docker exec -i {} rabbitmqctl \"$@\"\n",
         container("rabbitmq")?
@@ -77,11 +79,15 @@ pub(super) fn down(settings: &Settings) -> Result<bool> {
     Ok(ran)
 }
 
-/// Stops and starts one broker; `kill` makes it a crash.
-pub(super) fn restart(settings: &Settings, service: &str, kill: bool) -> Result<()> {
-    process::output(compose(settings)?.args([if kill { "kill" } else { "stop" }, service]))?;
+/// Stops one broker; `kill` makes it a crash.
+pub(super) fn stop(settings: &Settings, service: &str, kill: bool) -> Result<()> {
+    process::output(compose(settings)?.args([if kill { "kill" } else { "stop" }, service])).map(drop)
+}
+
+/// Starts one broker that was stopped, on its data.
+pub(super) fn start(settings: &Settings, service: &str) -> Result<()> {
     process::output(compose(settings)?.args(["start", service]))?;
-    wait_healthy()
+    wait_healthy(&[service])
 }
 
 /// What the engine says about one broker: `healthy`, `starting`, …; `None` without a container.
@@ -96,21 +102,21 @@ pub(super) fn health(service: &str) -> Option<(String, String)> {
     Some((health.to_owned(), since.to_owned()))
 }
 
-fn both_healthy() -> bool {
-    SERVICES
+fn healthy(services: &[&str]) -> bool {
+    services
         .iter()
         .all(|service| health(service).is_some_and(|(health, _)| health == "healthy"))
 }
 
-fn wait_healthy() -> Result<()> {
-    if process::wait_until(HEALTHY_WITHIN, || Ok(both_healthy()))? {
+fn wait_healthy(services: &[&str]) -> Result<()> {
+    if process::wait_until(HEALTHY_WITHIN, || Ok(healthy(services)))? {
         return Ok(());
     }
     bail!("the containers are not healthy after {HEALTHY_WITHIN:?}; see `docker ps -a` and `docker logs`")
 }
 
 fn container(service: &str) -> Result<String> {
-    let (project, service) = (format!("label=com.docker.compose.project={PROJECT}"), service);
+    let project = format!("label=com.docker.compose.project={}", project());
     let service_label = format!("label=com.docker.compose.service={service}");
     let filters = [
         "ps",
@@ -127,9 +133,17 @@ fn container(service: &str) -> Result<String> {
         .ok_or_else(|| anyhow!("no container of `{service}`"))
 }
 
+/// Each set of brokers is a project of its own.
+fn project() -> String {
+    match paths::set().as_str() {
+        "" => "bindery-brokers".to_owned(),
+        set => format!("bindery-brokers-{set}"),
+    }
+}
+
 fn compose(settings: &Settings) -> Result<Command> {
     let mut command = program()?;
-    command.args(["-p", PROJECT, "-f"]).arg(file());
+    command.args(["-p", &project(), "-f"]).arg(file());
     command
         .env("KAFKA_PORT", settings.kafka_port.to_string())
         .env("RABBITMQ_PORT", settings.rabbit_port.to_string())

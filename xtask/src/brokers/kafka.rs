@@ -30,10 +30,15 @@ pub(super) fn up(settings: &Settings) -> Result<bool> {
     format_storage(&java)?;
     let log = server.log();
     let ready = || started(&log) && server::accepts(settings.kafka_port);
-    let ports = [
+    let mut ports = vec![
         (settings.kafka_port, "BINDERY_KAFKA_PORT"),
         (settings.kafka_controller_port, "BINDERY_KAFKA_CONTROLLER_PORT"),
     ];
+    ports.extend(
+        settings
+            .kafka_relayed
+            .map(|relayed| (relayed.listener, "BINDERY_KAFKA_PORT")),
+    );
     server.start(broker_command(&java), &ports, ready)?;
     Ok(true)
 }
@@ -79,7 +84,8 @@ fn format_storage(java: &Path) -> Result<()> {
 
 /// Lets Maven copy the jars that `pom.xml` pins, once per version of that file.
 fn fetch_jars() -> Result<()> {
-    let (pom, stamp) = (source("pom.xml"), home().join("libs/pom.xml"));
+    let (pom, stamp) = (source("pom.xml"), libs().join("pom.xml"));
+    let _one_set_at_a_time = super::lock_folder(&paths::shared_brokers().join("kafka"))?;
     if fs::read(&stamp).is_ok_and(|old| fs::read(&pom).is_ok_and(|new| old == new)) {
         return Ok(());
     }
@@ -103,15 +109,21 @@ fn fetch_jars() -> Result<()> {
 fn properties(settings: &Settings) -> String {
     let (port, controller) = (settings.kafka_port, settings.kafka_controller_port);
     let data = home().join("data");
+    let (mut listeners, mut advertised, mut protocols) = (String::new(), String::new(), String::new());
+    if let Some(relayed) = settings.kafka_relayed {
+        listeners = format!(",RELAYED://127.0.0.1:{}", relayed.listener);
+        advertised = format!(",RELAYED://127.0.0.1:{}", relayed.advertised);
+        protocols = ",RELAYED:PLAINTEXT".to_owned();
+    }
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{advertised}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
 log.dirs={}
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
@@ -135,8 +147,9 @@ fn home() -> PathBuf {
     paths::brokers().join("kafka")
 }
 
+/// The jars are the same for every set of brokers.
 fn libs() -> PathBuf {
-    home().join("libs")
+    paths::shared_brokers().join("kafka/libs")
 }
 
 fn properties_file() -> PathBuf {

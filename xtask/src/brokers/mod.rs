@@ -1,5 +1,6 @@
 //! `cargo xtask brokers`: a real Kafka and a real RabbitMQ for development and tests, on private ports, with
-//! everything they write under `target/brokers`.
+//! everything they write under `target/brokers`. `BINDERY_BROKERS_SET` names another pair with a folder of its own, for
+//! work that kills brokers or needs them for itself.
 
 mod compose;
 mod kafka;
@@ -32,6 +33,9 @@ pub(crate) enum Action {
         /// How to run them. Default: Docker when an engine answers and the images can be had, otherwise packages.
         #[arg(long = "with")]
         way: Option<Way>,
+        /// Start this one alone.
+        #[arg(long)]
+        only: Option<Broker>,
     },
     /// Stop both and wait until they are gone; their data stays.
     Down,
@@ -45,6 +49,16 @@ pub(crate) enum Action {
         #[arg(long)]
         kill: bool,
     },
+    /// Crash one broker and leave it down.
+    Kill {
+        /// Which one.
+        broker: Broker,
+    },
+    /// Start one broker again on its data, and return when it is ready.
+    Start {
+        /// Which one.
+        broker: Broker,
+    },
 }
 
 /// One of the two.
@@ -54,11 +68,21 @@ pub(crate) enum Broker {
     Rabbit,
 }
 
+impl Broker {
+    /// Its name among the containers.
+    const fn service(self) -> &'static str {
+        match self {
+            Self::Kafka => "kafka",
+            Self::Rabbit => "rabbitmq",
+        }
+    }
+}
+
 /// Runs one action.
 pub(crate) fn run(action: &Action) -> Result<ExitCode> {
     match action {
-        Action::Up { way } => {
-            let up = up(*way)?;
+        Action::Up { way, only } => {
+            let up = up(*way, *only)?;
             for (name, value) in up.settings.variables() {
                 println!("{name}={value}");
             }
@@ -67,6 +91,8 @@ pub(crate) fn run(action: &Action) -> Result<ExitCode> {
         Action::Down => down(),
         Action::Status => status(),
         Action::Restart { broker, kill } => restart(*broker, *kill),
+        Action::Kill { broker } => kill(*broker),
+        Action::Start { broker } => start_again(*broker),
     }
 }
 
@@ -78,16 +104,17 @@ pub(crate) struct Up {
     pub(crate) started: Vec<Broker>,
 }
 
-/// Starts what does not run and returns when both are ready.
-pub(crate) fn up(way: Option<Way>) -> Result<Up> {
+/// Starts what does not run, both or only one, and returns when it is ready.
+pub(crate) fn up(way: Option<Way>, only: Option<Broker>) -> Result<Up> {
     let _one_at_a_time = lock()?;
     let settings = match running_settings()? {
         Some(settings) => settings,
         None => Settings::from_environment(way.unwrap_or_else(choose))?,
     };
     settings.save()?;
+    let wanted = only.map_or_else(|| Broker::value_variants().to_vec(), |one| vec![one]);
     let mut started = Vec::new();
-    if let Err(error) = start(&settings, &mut started) {
+    if let Err(error) = start(&settings, &wanted, &mut started) {
         // Half a pair is of no use, and nobody would think of stopping it.
         stop(&settings, &started)?;
         return Err(error);
@@ -95,20 +122,27 @@ pub(crate) fn up(way: Option<Way>) -> Result<Up> {
     Ok(Up { settings, started })
 }
 
-fn start(settings: &Settings, started: &mut Vec<Broker>) -> Result<()> {
+fn start(settings: &Settings, wanted: &[Broker], started: &mut Vec<Broker>) -> Result<()> {
     if settings.way == Way::Docker {
-        if said("kafka and rabbitmq", compose::up(settings)?) {
-            started.extend(Broker::value_variants());
+        let services: Vec<_> = wanted.iter().map(|broker| broker.service()).collect();
+        if said(&services.join(" and "), compose::up(settings, &services)?) {
+            started.extend(wanted);
         }
         return Ok(());
     }
-    if said("kafka", kafka::up(settings)?) {
-        started.push(Broker::Kafka);
-    }
-    if said("rabbitmq", rabbit::up(settings)?) {
-        started.push(Broker::Rabbit);
+    for broker in wanted {
+        if said(broker.service(), start_process(settings, *broker)?) {
+            started.push(*broker);
+        }
     }
     Ok(())
+}
+
+fn start_process(settings: &Settings, broker: Broker) -> Result<bool> {
+    match broker {
+        Broker::Kafka => kafka::up(settings),
+        Broker::Rabbit => rabbit::up(settings),
+    }
 }
 
 /// How brokers run here: as those which run already do, otherwise as the machine allows.
@@ -210,23 +244,48 @@ fn print_container(name: &str, address: &str) -> bool {
 
 fn restart(broker: Broker, kill: bool) -> Result<ExitCode> {
     let _one_at_a_time = lock()?;
-    let nothing = || anyhow!("the brokers do not run; start them with `cargo xtask brokers up`");
-    let settings = running_settings()?.ok_or_else(nothing)?;
-    let signal = if kill { "KILL" } else { "TERM" };
-    match (settings.way, broker) {
-        (Way::Docker, Broker::Kafka) => compose::restart(&settings, "kafka", kill)?,
-        (Way::Docker, Broker::Rabbit) => compose::restart(&settings, "rabbitmq", kill)?,
-        (Way::Packages, Broker::Kafka) => {
-            kafka::server().stop(signal)?;
-            kafka::up(&settings)?;
-        }
-        (Way::Packages, Broker::Rabbit) => {
-            rabbit::server(&settings).stop(signal)?;
-            rabbit::up(&settings)?;
-        }
-    }
+    let settings = running_settings()?.ok_or_else(nothing_runs)?;
+    end_one(&settings, broker, kill)?;
+    start_one(&settings, broker)?;
     println!("restarted");
     Ok(ExitCode::SUCCESS)
+}
+
+fn kill(broker: Broker) -> Result<ExitCode> {
+    let _one_at_a_time = lock()?;
+    let settings = running_settings()?.ok_or_else(nothing_runs)?;
+    end_one(&settings, broker, true)?;
+    println!("killed");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The broker may be the last of its set that was killed, so what `up` saved is enough.
+fn start_again(broker: Broker) -> Result<ExitCode> {
+    let _one_at_a_time = lock()?;
+    let settings = Settings::saved()?.ok_or_else(nothing_runs)?;
+    start_one(&settings, broker)?;
+    println!("started");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn nothing_runs() -> anyhow::Error {
+    anyhow!("the brokers do not run; start them with `cargo xtask brokers up`")
+}
+
+fn end_one(settings: &Settings, broker: Broker, kill: bool) -> Result<()> {
+    let signal = if kill { "KILL" } else { "TERM" };
+    match (settings.way, broker) {
+        (Way::Docker, _) => compose::stop(settings, broker.service(), kill),
+        (Way::Packages, Broker::Kafka) => kafka::server().stop(signal).map(drop),
+        (Way::Packages, Broker::Rabbit) => rabbit::server(settings).stop(signal).map(drop),
+    }
+}
+
+fn start_one(settings: &Settings, broker: Broker) -> Result<()> {
+    match settings.way {
+        Way::Docker => compose::start(settings, broker.service()),
+        Way::Packages => start_process(settings, broker).map(drop),
+    }
 }
 
 fn said(name: &str, started: bool) -> bool {
@@ -261,8 +320,11 @@ fn choose() -> Way {
 
 /// Two commands at once would start two brokers on one port.
 fn lock() -> Result<fs::File> {
-    let folder = paths::brokers();
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+    lock_folder(&paths::brokers())
+}
+
+fn lock_folder(folder: &Path) -> Result<fs::File> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     let file = fs::File::create(folder.join("lock"))?;
     file.lock().context("cannot lock the brokers' folder")?;
     Ok(file)

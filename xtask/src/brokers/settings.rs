@@ -5,7 +5,7 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::paths;
@@ -26,19 +26,31 @@ pub(crate) struct Settings {
     pub(crate) way: Way,
     pub(crate) kafka_port: u16,
     pub(crate) kafka_controller_port: u16,
+    /// Absent with containers, and in the state files of earlier versions.
+    #[serde(default)]
+    pub(crate) kafka_relayed: Option<Relayed>,
     pub(crate) rabbit_port: u16,
     pub(crate) rabbit_management_port: u16,
     pub(crate) rabbit_distribution_port: u16,
     pub(crate) rabbit_node: String,
 }
 
+/// A listener of Kafka whose clients come through a TCP relay that somebody puts before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Relayed {
+    /// Where Kafka listens: the relay connects to it.
+    pub(crate) listener: u16,
+    /// What Kafka tells its clients: the relay listens there.
+    pub(crate) advertised: u16,
+}
+
 impl Settings {
-    /// Reads the environment; the defaults stay clear of the brokers' well-known ports.
+    /// Reads the environment; the defaults stay clear of the brokers' well-known ports and of other sets' ports.
     pub(crate) fn from_environment(way: Way) -> Result<Self> {
-        Self::from_lookup(way, |name| env::var(name).ok())
+        Self::from_lookup(way, &paths::set(), |name| env::var(name).ok())
     }
 
-    fn from_lookup(way: Way, lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
+    fn from_lookup(way: Way, set: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let port = |name: &str, default: u16| match lookup(name) {
             None => Ok(default),
             Some(text) => {
@@ -46,14 +58,33 @@ impl Settings {
                 number.ok_or_else(|| anyhow!("`{name}` is `{text}`; it must be a port from 1 to 65535"))
             }
         };
+        let (kafka, rabbit) = first_ports(set, &lookup)?;
+        let kafka = port("BINDERY_KAFKA_PORT", kafka)?;
+        let rabbit = port("BINDERY_RABBITMQ_PORT", rabbit)?;
+        if kafka.max(rabbit) > u16::MAX - PORTS_IN_A_ROW {
+            bail!(
+                "`BINDERY_KAFKA_PORT` and `BINDERY_RABBITMQ_PORT` must leave room for {PORTS_IN_A_ROW} ports above"
+            );
+        }
+        let suffix = if set.is_empty() {
+            String::new()
+        } else {
+            format!("-{set}")
+        };
+        let processes = way == Way::Packages;
         Ok(Self {
             way,
-            kafka_port: port("BINDERY_KAFKA_PORT", 19092)?,
-            kafka_controller_port: port("BINDERY_KAFKA_CONTROLLER_PORT", 19093)?,
-            rabbit_port: port("BINDERY_RABBITMQ_PORT", 15673)?,
-            rabbit_management_port: port("BINDERY_RABBITMQ_MANAGEMENT_PORT", 15674)?,
-            rabbit_distribution_port: port("BINDERY_RABBITMQ_DISTRIBUTION_PORT", 15675)?,
-            rabbit_node: lookup("BINDERY_RABBITMQ_NODE").unwrap_or_else(|| "bindery@localhost".to_owned()),
+            kafka_port: kafka,
+            kafka_controller_port: port("BINDERY_KAFKA_CONTROLLER_PORT", kafka + 1)?,
+            kafka_relayed: processes.then_some(Relayed {
+                listener: kafka + 2,
+                advertised: kafka + 3,
+            }),
+            rabbit_port: rabbit,
+            rabbit_management_port: port("BINDERY_RABBITMQ_MANAGEMENT_PORT", rabbit + 1)?,
+            rabbit_distribution_port: port("BINDERY_RABBITMQ_DISTRIBUTION_PORT", rabbit + 2)?,
+            rabbit_node: lookup("BINDERY_RABBITMQ_NODE")
+                .unwrap_or_else(|| format!("bindery{suffix}@localhost")),
         })
     }
 
@@ -87,7 +118,21 @@ impl Settings {
 
     /// What tests and services read, in the order in which it is printed.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
-        let mut variables = vec![
+        let mut variables = Vec::new();
+        if !paths::set().is_empty() {
+            variables.push((paths::SET, paths::set()));
+        }
+        if self.way == Way::Packages {
+            variables.push(("RABBITMQ_NODENAME", self.rabbit_node.clone()));
+        }
+        if let Some(relayed) = self.kafka_relayed {
+            variables.push((
+                "KAFKA_RELAYED_LISTENER",
+                format!("127.0.0.1:{}", relayed.listener),
+            ));
+            variables.push(("KAFKA_RELAYED", format!("127.0.0.1:{}", relayed.advertised)));
+        }
+        variables.extend([
             (
                 "RABBITMQCTL",
                 paths::brokers().join("bin/rabbitmqctl").display().to_string(),
@@ -98,11 +143,32 @@ impl Settings {
             ),
             ("KAFKA_BROKERS", format!("127.0.0.1:{}", self.kafka_port)),
             ("RABBITMQ_ADDRESSES", format!("127.0.0.1:{}", self.rabbit_port)),
-        ];
-        if self.way == Way::Packages {
-            variables.insert(0, ("RABBITMQ_NODENAME", self.rabbit_node.clone()));
-        }
+        ]);
         variables
+    }
+}
+
+/// How many ports after a broker's first one are its own.
+const PORTS_IN_A_ROW: u16 = 8;
+
+/// The first port of each broker in a set. Only two sets have some by default: others must not collide by chance.
+fn first_ports(set: &str, lookup: &impl Fn(&str) -> Option<String>) -> Result<(u16, u16)> {
+    let usable = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    if !set.chars().all(usable) {
+        bail!(
+            "`{}` is `{set}`; a set's name has lower-case letters, digits and hyphens",
+            paths::SET
+        );
+    }
+    let both = ["BINDERY_KAFKA_PORT", "BINDERY_RABBITMQ_PORT"];
+    match set {
+        "" => Ok((19092, 15673)),
+        "faults" => Ok((20092, 20673)),
+        _ if both.iter().all(|name| lookup(name).is_some()) => Ok((0, 0)),
+        _ => bail!(
+            "the set `{set}` has no ports; give each of its brokers the first of {PORTS_IN_A_ROW} free ones: {}",
+            both.map(|name| format!("`{name}`")).join(" and ")
+        ),
     }
 }
 
@@ -112,20 +178,56 @@ mod tests {
 
     #[test]
     fn defaults_avoid_the_well_known_ports() {
-        let settings = Settings::from_lookup(Way::Packages, |_| None).unwrap();
+        let settings = Settings::from_lookup(Way::Packages, "", |_| None).unwrap();
         assert_eq!((settings.kafka_port, settings.rabbit_port), (19092, 15673));
     }
 
     #[test]
     fn a_port_comes_from_the_environment() {
         let lookup = |name: &str| (name == "BINDERY_KAFKA_PORT").then(|| "29092".to_owned());
-        let settings = Settings::from_lookup(Way::Docker, lookup).unwrap();
+        let settings = Settings::from_lookup(Way::Docker, "", lookup).unwrap();
         assert_eq!(settings.kafka_port, 29092);
     }
 
     #[test]
+    fn a_named_set_has_ports_and_a_node_of_its_own() {
+        let settings = Settings::from_lookup(Way::Packages, "faults", |_| None).unwrap();
+        let relayed = settings.kafka_relayed.unwrap();
+        let ports = [
+            settings.kafka_port,
+            relayed.listener,
+            relayed.advertised,
+            settings.rabbit_distribution_port,
+        ];
+        assert_eq!(ports, [20092, 20094, 20095, 20675]);
+        assert_eq!(settings.rabbit_node, "bindery-faults@localhost");
+    }
+
+    #[test]
+    fn another_set_must_be_given_its_ports() {
+        let error = Settings::from_lookup(Way::Packages, "mine", |_| None)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("`BINDERY_KAFKA_PORT` and `BINDERY_RABBITMQ_PORT`"),
+            "{error}"
+        );
+        let lookup = |name: &str| name.ends_with("_PORT").then(|| "30000".to_owned());
+        assert!(Settings::from_lookup(Way::Packages, "mine", lookup).is_ok());
+        assert!(Settings::from_lookup(Way::Packages, "../mine", lookup).is_err());
+    }
+
+    #[test]
+    fn a_state_file_of_an_earlier_version_is_read() {
+        let text = r#"{"way":"packages","kafka_port":1,"kafka_controller_port":2,"rabbit_port":3,
+            "rabbit_management_port":4,"rabbit_distribution_port":5,"rabbit_node":"n"}"#;
+        let settings: Settings = serde_json::from_str(text).unwrap();
+        assert_eq!(settings.kafka_relayed, None);
+    }
+
+    #[test]
     fn a_wrong_port_names_the_variable() {
-        let error = Settings::from_lookup(Way::Docker, |_| Some("many".to_owned())).unwrap_err();
+        let error = Settings::from_lookup(Way::Docker, "", |_| Some("many".to_owned())).unwrap_err();
         assert_eq!(
             error.to_string(),
             "`BINDERY_KAFKA_PORT` is `many`; it must be a port from 1 to 65535"
@@ -134,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_two_addresses_are_printed_last() {
-        let settings = Settings::from_lookup(Way::Packages, |_| None).unwrap();
+        let settings = Settings::from_lookup(Way::Packages, "", |_| None).unwrap();
         let names: Vec<_> = settings.variables().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names[names.len() - 2..], ["KAFKA_BROKERS", "RABBITMQ_ADDRESSES"]);
     }

@@ -20,6 +20,8 @@
 //! operator who takes it out. Headers nested deeper than 32 levels are left out of a received message.
 
 mod acks;
+#[cfg(test)]
+mod acks_properties;
 mod binder;
 mod catalog;
 mod confirms;
@@ -29,6 +31,9 @@ mod convert;
 mod dead_letter;
 mod error;
 mod flight;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod intake;
 mod lane;

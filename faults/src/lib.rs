@@ -3,9 +3,11 @@
 //! Everybody writes a ledger of what it saw ([`ledger`]); the verdict is arithmetic over the ledgers ([`check`]). The
 //! generator and the verifier use the bare clients, so that nothing of the product judges the product.
 
+pub mod check;
 pub mod health;
 pub mod ledger;
 pub mod proc;
 pub mod process;
+pub mod report;
 pub mod service;
 pub mod work;

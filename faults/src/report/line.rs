@@ -1,0 +1,50 @@
+//! The line that a case prints when it is over.
+
+use super::CaseReport;
+use super::case::seconds;
+
+/// The verdict of one case, aligned with those of the others.
+pub fn line(report: &CaseReport) -> String {
+    let findings = &report.findings;
+    let mut line = format!(
+        "{:<7} {:<22} {:>7} acknowledged  {} lost  {} repeated ({} attributed)  {} disorder",
+        report.broker,
+        report.case,
+        thousands(findings.acknowledged),
+        findings.lost.len(),
+        findings.repeated(),
+        findings.repeated_attributed.len(),
+        findings.disorder.len(),
+    );
+    if let (Some(median), Some(longest)) = (findings.recovery_median(), findings.recovery_longest()) {
+        line.push_str(&format!(
+            "  recovery p50 {} max {}",
+            seconds(median),
+            seconds(longest)
+        ));
+    }
+    let failed: Vec<&str> = report
+        .criteria
+        .iter()
+        .filter(|criterion| !criterion.holds)
+        .map(|criterion| criterion.name.as_str())
+        .collect();
+    if report.holds() {
+        line.push_str("  holds");
+    } else {
+        line.push_str(&format!("  FAILS: {}", failed.join(", ")));
+    }
+    line
+}
+
+pub(super) fn thousands(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

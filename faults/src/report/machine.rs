@@ -1,0 +1,41 @@
+//! The machine that the numbers are from.
+
+use std::fs;
+use std::thread::available_parallelism;
+
+use serde::Serialize;
+
+/// What a number depends on besides the code. The name of the machine is not part of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Machine {
+    /// The kernel.
+    pub system: String,
+    /// The processor's model.
+    pub processor: String,
+    /// How many processors there are for this process.
+    pub processors: usize,
+    /// The memory in MiB.
+    pub memory_mib: u64,
+}
+
+impl Machine {
+    /// This machine; what the system does not say is `unknown` or zero.
+    pub fn this() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let kernel = read("/proc/sys/kernel/osrelease");
+        Self {
+            system: format!("{} {}", std::env::consts::OS, kernel.trim()),
+            processor: field(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown".to_owned()),
+            processors: available_parallelism().map_or(0, usize::from),
+            memory_mib: field(&read("/proc/meminfo"), "MemTotal")
+                .and_then(|total| total.split(' ').next()?.parse::<u64>().ok())
+                .unwrap_or_default()
+                / 1_024,
+        }
+    }
+}
+
+fn field(text: &str, name: &str) -> Option<String> {
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::server::{self, Server};
 use super::settings::Settings;
+use super::tls;
 use crate::{paths, process};
 
 /// Sixteen bytes in URL-safe base64, as Kafka wants a cluster's id; fixed, because no other cluster meets this one.
@@ -26,8 +27,11 @@ pub(super) fn up(settings: &Settings) -> Result<bool> {
     let java = process::find("java")
         .ok_or_else(|| anyhow!("`java` is missing; {}", crate::brokers::HOW_TO_INSTALL))?;
     fetch_jars()?;
-    server::write_if_changed(&properties_file(), &properties(settings))?;
-    format_storage(&java)?;
+    if settings.tls.is_some() {
+        tls::provide()?;
+    }
+    server::write_if_changed(&properties_file(), &properties(settings)?)?;
+    format_storage(&java, settings)?;
     let log = server.log();
     let ready = || started(&log) && server::accepts(settings.kafka_port);
     let mut ports = vec![
@@ -39,6 +43,13 @@ pub(super) fn up(settings: &Settings) -> Result<bool> {
             .kafka_relayed
             .map(|relayed| (relayed.listener, "BINDERY_KAFKA_PORT")),
     );
+    for port in settings
+        .tls
+        .iter()
+        .flat_map(|tls| [tls.kafka_sasl, tls.kafka_ssl])
+    {
+        ports.push((port, "BINDERY_KAFKA_PORT"));
+    }
     server.start(broker_command(&java), &ports, ready)?;
     Ok(true)
 }
@@ -62,9 +73,14 @@ fn broker_command(java: &Path) -> Command {
     command
 }
 
-fn format_storage(java: &Path) -> Result<()> {
+fn format_storage(java: &Path, settings: &Settings) -> Result<()> {
+    let users = home().join("data/users");
     if home().join("data/meta.properties").exists() {
-        return Ok(());
+        if users.exists() || settings.tls.is_none() {
+            return Ok(());
+        }
+        println!("kafka: its data knows no users; it starts with empty data");
+        fs::remove_dir_all(home().join("data"))?;
     }
     let mut command = Command::new(java);
     command.arg(format!(
@@ -78,7 +94,18 @@ fn format_storage(java: &Path) -> Result<()> {
         CLUSTER_ID,
         "-c",
     ]);
-    process::output(command.arg(properties_file())).context("cannot format Kafka's storage")?;
+    command.arg(properties_file());
+    if settings.tls.is_some() {
+        let password = tls::password()?;
+        for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+            let user = format!("{mechanism}=[name={},password={password}]", tls::USER);
+            command.args(["--add-scram", &user]);
+        }
+    }
+    process::output(&mut command).context("cannot format Kafka's storage")?;
+    if settings.tls.is_some() {
+        fs::write(users, "")?;
+    }
     Ok(())
 }
 
@@ -106,7 +133,7 @@ fn fetch_jars() -> Result<()> {
     Ok(())
 }
 
-fn properties(settings: &Settings) -> String {
+fn properties(settings: &Settings) -> Result<String> {
     let (port, controller) = (settings.kafka_port, settings.kafka_controller_port);
     let data = home().join("data");
     let (mut listeners, mut advertised, mut protocols) = (String::new(), String::new(), String::new());
@@ -115,7 +142,18 @@ fn properties(settings: &Settings) -> String {
         advertised = format!(",RELAYED://127.0.0.1:{}", relayed.advertised);
         protocols = ",RELAYED:PLAINTEXT".to_owned();
     }
-    format!(
+    let mut encryption = String::new();
+    if let Some(tls) = settings.tls {
+        let more = format!(
+            ",SASL://127.0.0.1:{},TLS://127.0.0.1:{}",
+            tls.kafka_sasl, tls.kafka_ssl
+        );
+        listeners.push_str(&more);
+        advertised.push_str(&more);
+        protocols.push_str(",SASL:SASL_SSL,TLS:SSL");
+        encryption = encrypted()?;
+    }
+    Ok(format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
@@ -138,9 +176,34 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 log.cleaner.dedupe.buffer.size=16777216
 log.retention.hours=24
-",
+{encryption}",
         data.display()
-    )
+    ))
+}
+
+/// What the listeners `SASL` and `TLS` need besides their addresses.
+fn encrypted() -> Result<String> {
+    let stores = format!(
+        "ssl.keystore.type=PEM
+ssl.keystore.location={}
+ssl.truststore.type=PEM
+ssl.truststore.location={}
+listener.name.tls.ssl.client.auth=required
+listener.name.sasl.sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN
+",
+        tls::file("server-store.pem").display(),
+        tls::file("ca.pem").display()
+    );
+    let module = "org.apache.kafka.common.security";
+    let scram = ["scram-sha-256", "scram-sha-512"].map(|mechanism| {
+        format!("listener.name.sasl.{mechanism}.sasl.jaas.config={module}.scram.ScramLoginModule required;\n")
+    });
+    let plain = format!(
+        "listener.name.sasl.plain.sasl.jaas.config={module}.plain.PlainLoginModule required user_{}=\"{}\";\n",
+        tls::USER,
+        tls::password()?
+    );
+    Ok(stores + &scram.concat() + &plain)
 }
 
 fn home() -> PathBuf {

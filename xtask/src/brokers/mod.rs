@@ -7,6 +7,7 @@ mod kafka;
 pub(crate) mod rabbit;
 mod server;
 mod settings;
+mod tls;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

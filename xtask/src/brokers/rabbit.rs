@@ -12,6 +12,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::server::{self, Server};
 use super::settings::Settings;
+use super::tls::{self, TlsPorts};
 use crate::{paths, process};
 
 /// Where Debian and Ubuntu keep the programs behind the wrapper.
@@ -49,7 +50,7 @@ pub(super) fn up(settings: &Settings) -> Result<bool> {
     let program = program("rabbitmq-server").ok_or_else(missing)?;
     prepare(settings)?;
     note_port_mapper()?;
-    let ports = [
+    let mut ports = vec![
         (settings.rabbit_port, "BINDERY_RABBITMQ_PORT"),
         (
             settings.rabbit_management_port,
@@ -60,6 +61,7 @@ pub(super) fn up(settings: &Settings) -> Result<bool> {
             "BINDERY_RABBITMQ_DISTRIBUTION_PORT",
         ),
     ];
+    ports.extend(settings.tls.map(|tls| (tls.rabbit, "BINDERY_RABBITMQ_PORT")));
     let ready = || speaks_amqp(settings.rabbit_port) && server::accepts(settings.rabbit_management_port);
     server.start(node_command(&program, settings), &ports, ready)?;
     Ok(true)
@@ -111,7 +113,7 @@ fn prepare(settings: &Settings) -> Result<()> {
         fs::create_dir_all(home.join(folder))?;
     }
     let (port, management) = (settings.rabbit_port, settings.rabbit_management_port);
-    let configuration = format!(
+    let mut configuration = format!(
         "listeners.tcp.default = 127.0.0.1:{port}
 management.tcp.ip = 127.0.0.1
 management.tcp.port = {management}
@@ -121,11 +123,32 @@ log.console.level = info
 log.file = false
 "
     );
+    if let Some(tls) = settings.tls {
+        tls::provide()?;
+        configuration.push_str(&encrypted(tls));
+    }
     server::write_if_changed(&home.join("rabbitmq.conf"), &configuration)?;
     server::write_if_changed(&home.join("rabbitmq-env.conf"), "")?;
     server::write_if_changed(&home.join("enabled_plugins"), "[rabbitmq_management].\n")?;
     write_cookie(&home.join("home/.erlang.cookie"))?;
     write_control(settings)
+}
+
+/// The listener for clients that show a certificate.
+fn encrypted(tls: TlsPorts) -> String {
+    format!(
+        "listeners.ssl.default = 127.0.0.1:{}
+ssl_options.cacertfile = {}
+ssl_options.certfile = {}
+ssl_options.keyfile = {}
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true
+",
+        tls.rabbit,
+        tls::file("ca.pem").display(),
+        tls::file("server.pem").display(),
+        tls::file("server-key.pem").display(),
+    )
 }
 
 fn write_cookie(file: &Path) -> Result<()> {
@@ -142,7 +165,7 @@ fn write_cookie(file: &Path) -> Result<()> {
     fs::set_permissions(file, fs::Permissions::from_mode(0o400)).context("cannot protect the node's cookie")
 }
 
-fn random_letters() -> Result<String> {
+pub(super) fn random_letters() -> Result<String> {
     let mut bytes = [0_u8; 24];
     fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().map(|byte| char::from(b'A' + byte % 26)).collect())

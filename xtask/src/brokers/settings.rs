@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
+use super::tls::{self, TlsPorts};
 use crate::paths;
 
 /// How the brokers are run.
@@ -29,6 +30,9 @@ pub(crate) struct Settings {
     /// Absent with containers, and in the state files of earlier versions.
     #[serde(default)]
     pub(crate) kafka_relayed: Option<Relayed>,
+    /// Likewise.
+    #[serde(default)]
+    pub(crate) tls: Option<TlsPorts>,
     pub(crate) rabbit_port: u16,
     pub(crate) rabbit_management_port: u16,
     pub(crate) rabbit_distribution_port: u16,
@@ -79,6 +83,11 @@ impl Settings {
             kafka_relayed: processes.then_some(Relayed {
                 listener: kafka + 2,
                 advertised: kafka + 3,
+            }),
+            tls: processes.then_some(TlsPorts {
+                kafka_sasl: kafka + 4,
+                kafka_ssl: kafka + 5,
+                rabbit: rabbit + 3,
             }),
             rabbit_port: rabbit,
             rabbit_management_port: port("BINDERY_RABBITMQ_MANAGEMENT_PORT", rabbit + 1)?,
@@ -131,6 +140,12 @@ impl Settings {
                 format!("127.0.0.1:{}", relayed.listener),
             ));
             variables.push(("KAFKA_RELAYED", format!("127.0.0.1:{}", relayed.advertised)));
+        }
+        if let Some(tls) = self.tls {
+            variables.push(("KAFKA_SASL_SSL", format!("127.0.0.1:{}", tls.kafka_sasl)));
+            variables.push(("KAFKA_SSL", format!("127.0.0.1:{}", tls.kafka_ssl)));
+            variables.push(("RABBITMQ_TLS", format!("127.0.0.1:{}", tls.rabbit)));
+            variables.push(("BINDERY_TLS", tls::folder().display().to_string()));
         }
         variables.extend([
             (
@@ -222,7 +237,7 @@ mod tests {
         let text = r#"{"way":"packages","kafka_port":1,"kafka_controller_port":2,"rabbit_port":3,
             "rabbit_management_port":4,"rabbit_distribution_port":5,"rabbit_node":"n"}"#;
         let settings: Settings = serde_json::from_str(text).unwrap();
-        assert_eq!(settings.kafka_relayed, None);
+        assert!(settings.kafka_relayed.is_none() && settings.tls.is_none());
     }
 
     #[test]

@@ -63,6 +63,32 @@ impl Health {
         }
     }
 
+    /// The health of a whole: that of its worst part. What is unknown counts only when nothing else is known.
+    ///
+    /// Among equals the last part gives the reason; trouble is as old as the oldest of them, and everything is up
+    /// since the last of them came up.
+    pub fn of_parts(parts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let (mut whole, mut unknown): (Option<Self>, Option<Self>) = (None, None);
+        for part in parts {
+            if part.status == Status::Unknown {
+                unknown.get_or_insert(part);
+                continue;
+            }
+            whole = Some(match whole {
+                Some(known) if known.status > part.status => known,
+                Some(known) if known.status == part.status => Self {
+                    since: match part.status {
+                        Status::Up => known.since.max(part.since),
+                        _ => known.since.min(part.since),
+                    },
+                    ..part
+                },
+                _ => part,
+            });
+        }
+        whole.or(unknown)
+    }
+
     /// This health after `next`: the time is kept while the status stays the same.
     #[must_use]
     pub fn followed_by(&self, mut next: Self) -> Self {
@@ -70,5 +96,38 @@ impl Health {
             next.since = self.since;
         }
         next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(mut health: Health, seconds: u64) -> Health {
+        health.since = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        health
+    }
+
+    #[test]
+    fn a_whole_is_as_well_as_its_worst_part() {
+        let parts = [
+            at(Health::up(), 1),
+            at(Health::down("gone"), 2),
+            Health::unknown(),
+        ];
+        assert_eq!(Health::of_parts(parts), Some(at(Health::down("gone"), 2)));
+        let unknown = at(Health::unknown(), 3);
+        assert_eq!(Health::of_parts([unknown.clone()]), Some(unknown));
+        assert_eq!(Health::of_parts([]), None);
+    }
+
+    #[test]
+    fn trouble_is_as_old_as_the_oldest_and_a_recovery_as_new_as_the_newest() {
+        let parts = [at(Health::down("a"), 5), at(Health::down("b"), 7)];
+        assert_eq!(Health::of_parts(parts), Some(at(Health::down("b"), 5)));
+        let parts = [at(Health::up(), 5), at(Health::up(), 7)];
+        assert_eq!(Health::of_parts(parts), Some(at(Health::up(), 7)));
     }
 }

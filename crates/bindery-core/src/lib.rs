@@ -49,7 +49,7 @@ pub use health::{Health, Status};
 pub use listener::*;
 pub use message::{Batch, Message, Origin, OutboundRecord, RawMessage};
 pub use names::{BindingName, relaxed};
-pub use operations::{BinderHealth, BindingInfo, Operations, StateChange};
+pub use operations::{ApplicationHealth, BinderHealth, BindingInfo, Operations, StateChange};
 pub use producer::{Confirm, ConfirmSink, Full, Position, Producer};
 pub use property::{PropertyCatalog, PropertyDef, PropertyType, Support};
 pub use spec::{BinderSpec, ConsumerSpec, Options, ProducerSpec};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Health, Result};
+use crate::{Health, Result, Status};
 
 /// The health of one binder.
 #[derive(Clone, Debug)]
@@ -44,6 +44,41 @@ pub struct BindingInfo {
     pub lag: Option<u64>,
 }
 
+/// How an application is: every binder and every binding with its reason and since when.
+#[derive(Clone, Debug)]
+pub struct ApplicationHealth {
+    /// The worst status of any binder or binding. As in Spring Boot, what is unknown doesn't outweigh what is up.
+    pub status: Status,
+    /// The binders, by name.
+    pub binders: Vec<BinderHealth>,
+    /// The bindings, outputs first.
+    pub bindings: Vec<BindingInfo>,
+}
+
+impl ApplicationHealth {
+    /// The health of what consists of these binders and bindings.
+    pub fn new(binders: Vec<BinderHealth>, bindings: Vec<BindingInfo>) -> Self {
+        let of_binders = binders.iter().map(|binder| &binder.health);
+        let parts = of_binders.chain(bindings.iter().map(|binding| &binding.health));
+        let status = Health::of_parts(parts.cloned()).map_or(Status::Up, |whole| whole.status);
+        Self {
+            status,
+            binders,
+            bindings,
+        }
+    }
+
+    /// Whether messages can flow: no binder and no binding is down, and no binding is still starting.
+    pub fn is_ready(&self) -> bool {
+        let is_down = |health: &Health| health.status == Status::Down;
+        !self.binders.iter().any(|binder| is_down(&binder.health))
+            && !self
+                .bindings
+                .iter()
+                .any(|binding| is_down(&binding.health) || matches!(binding.state, "starting" | "failed"))
+    }
+}
+
 /// A change of state that an operator asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateChange {
@@ -65,6 +100,11 @@ pub trait Operations: Send + Sync {
 
     /// Every binding, outputs first; one entry for each destination of an input.
     fn bindings(&self) -> Vec<BindingInfo>;
+
+    /// How binders and bindings are now.
+    fn health(&self) -> ApplicationHealth {
+        ApplicationHealth::new(self.binders(), self.bindings())
+    }
 
     /// Changes the state of every binding of a name, and returns when that is done. A name that nobody knows changes
     /// nothing.

@@ -20,18 +20,17 @@ pub(crate) async fn health_without_details(State(operations): State<Arc<dyn Oper
 }
 
 fn report(operations: &dyn Operations, with_details: bool) -> Json {
-    let (binders, bindings) = (operations.binders(), operations.bindings());
-    let statuses = binders.iter().map(|binder| binder.health.status);
-    let overall = worst(statuses.chain(bindings.iter().map(|binding| binding.health.status)));
-    let mut body = json!({ "status": word(overall), "groups": ["liveness", "readiness"] });
+    let health = operations.health();
+    let mut body = json!({ "status": word(health.status), "groups": ["liveness", "readiness"] });
     if with_details {
-        let binders: Map<_, _> = binders
+        let binders: Map<_, _> = health
+            .binders
             .iter()
             .map(|binder| (binder.name.to_string(), Value::Object(details(&binder.health))))
             .collect();
-        body["components"] = json!({ "binders": binders, "bindings": of_bindings(&bindings) });
+        body["components"] = json!({ "binders": binders, "bindings": of_bindings(&health.bindings) });
     }
-    Json(code(overall == Status::Down), body)
+    Json(code(health.status == Status::Down), body)
 }
 
 /// Up as long as the process answers. What a restart doesn't cure has no influence.
@@ -41,12 +40,7 @@ pub(crate) async fn liveness() -> Json {
 
 /// Up when no binder and no binding is down and no binding is still starting.
 pub(crate) async fn readiness(State(operations): State<Arc<dyn Operations>>) -> Json {
-    let is_down = |health: &Health| health.status == Status::Down;
-    let refusing = operations.binders().iter().any(|binder| is_down(&binder.health))
-        || operations
-            .bindings()
-            .iter()
-            .any(|binding| is_down(&binding.health) || matches!(binding.state, "starting" | "failed"));
+    let refusing = !operations.health().is_ready();
     let status = if refusing { "OUT_OF_SERVICE" } else { "UP" };
     Json(code(refusing), json!({ "status": status }))
 }
@@ -86,13 +80,11 @@ fn of_binding(binding: &BindingInfo) -> Value {
     Value::Object(shown)
 }
 
-/// Status and reason. Since when is said where somebody will ask.
+/// Status, since when, and the reason where there is one.
 fn details(health: &Health) -> Map<String, Value> {
     let mut shown = Map::new();
     shown.insert("status".to_owned(), word(health.status).into());
-    if health.status != Status::Up {
-        shown.insert("since".to_owned(), iso_8601(health.since).into());
-    }
+    shown.insert("since".to_owned(), iso_8601(health.since).into());
     if let Some(reason) = &health.reason {
         shown.insert("reason".to_owned(), reason.as_str().into());
     }
@@ -106,11 +98,6 @@ fn word(status: Status) -> &'static str {
         Status::Degraded => "DEGRADED",
         Status::Down => "DOWN",
     }
-}
-
-/// The most serious status. As in Spring Boot, what is unknown doesn't outweigh what is up.
-fn worst(statuses: impl Iterator<Item = Status>) -> Status {
-    statuses.max_by_key(|status| rank(*status)).unwrap_or(Status::Up)
 }
 
 fn rank(status: Status) -> u8 {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bindery_core::{Error, ErrorKind, Operations, Result};
+use bindery_core::{ApplicationHealth, Error, ErrorKind, Operations, Result};
 use tokio::time::Instant;
 
 use crate::application::Server;
@@ -82,6 +82,11 @@ impl Running {
     /// The operations of the application: health, bindings, metrics.
     pub fn operations(&self) -> Arc<dyn Operations> {
         Arc::new(RuntimeOperations::new(self.parts.site.clone()))
+    }
+
+    /// How every binder and every binding is now, with its reason and since when: what the actuator shows.
+    pub fn health(&self) -> ApplicationHealth {
+        self.operations().health()
     }
 
     /// Where the operations are served, if they are.

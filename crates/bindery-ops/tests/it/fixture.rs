@@ -56,6 +56,10 @@ pub(crate) fn application() -> Arc<Application> {
         since: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
         ..Health::down("connection refused")
     };
+    let up = Health {
+        since: UNIX_EPOCH + Duration::from_secs(1_799_996_400),
+        ..Health::up()
+    };
     let binding = |name: &str, destination: &str, binder: &str, state, health: &Health| BindingInfo {
         name: name.to_owned(),
         destination: destination.to_owned(),
@@ -74,12 +78,12 @@ pub(crate) fn application() -> Arc<Application> {
         ..down.clone()
     };
     let bindings = vec![
-        binding("place-out-0", "orders", "kafka", "running", &Health::up()),
-        binding("reserve_stock-in-0", "orders", "kafka", "running", &Health::up()),
+        binding("place-out-0", "orders", "kafka", "running", &up),
+        binding("reserve_stock-in-0", "orders", "kafka", "running", &up),
         binding("charge-in-0", "reservations", "rabbit", "starting", &waiting),
     ];
     Arc::new(Application {
-        binders: Mutex::new(vec![binder("kafka", Health::up()), binder("rabbit", down)]),
+        binders: Mutex::new(vec![binder("kafka", up), binder("rabbit", down)]),
         bindings: Mutex::new(bindings),
         ..Application::default()
     })

@@ -18,18 +18,20 @@ async fn health_names_what_is_down_and_why() {
         "{}",
         response.head
     );
-    let since = "2027-01-15T08:00:00.000Z";
+    let (up, since) = ("2027-01-15T07:00:00.000Z", "2027-01-15T08:00:00.000Z");
     let expected = json!({
         "status": "DOWN",
         "groups": ["liveness", "readiness"],
         "components": {
             "binders": {
-                "kafka": { "status": "UP" },
+                "kafka": { "status": "UP", "since": up },
                 "rabbit": { "status": "DOWN", "since": since, "reason": "connection refused" },
             },
             "bindings": {
-                "place-out-0": { "status": "UP", "state": "running" },
-                "reserve_stock-in-0": { "status": "UP", "state": "running", "lag": 18_233, "in-flight": 3 },
+                "place-out-0": { "status": "UP", "state": "running", "since": up },
+                "reserve_stock-in-0": {
+                    "status": "UP", "state": "running", "lag": 18_233, "in-flight": 3, "since": up,
+                },
                 "charge-in-0": {
                     "status": "DOWN", "state": "starting", "in-flight": 3, "since": since, "reason": "waiting for rabbit",
                 },

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::{BindingName, Error, ErrorKind, Health, Result};
+use bindery_core::{BindingName, Error, ErrorKind, Health, Result, Status};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{BindingState, BindingStatus};
@@ -113,6 +113,11 @@ impl BindingHandle {
         let own = self.status.health();
         match self.gauge.get().map(|probe| probe.health()) {
             Some(inner) if inner.status > own.status && self.state() != BindingState::Stopped => inner,
+            // It is up since its broker came back, or since it was bound, whichever was later.
+            Some(inner) if inner.status == own.status && own.status == Status::Up => Health {
+                since: own.since.max(inner.since),
+                ..own
+            },
             _ => own,
         }
     }

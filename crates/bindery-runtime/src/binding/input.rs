@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::handle::{Gauge, Probe};
 use super::retry::BindRetry;
 use super::{BindingState, BindingStatus, Command, Request};
-use crate::inbound::{Lanes, Limits, Settings, Shared, Spread};
+use crate::inbound::{Lanes, Limits, Pace, Settings, Shared, Spread, WATCH_INTERVAL, Watch};
 use crate::metrics::InputMetrics;
 use crate::outbound::OutputBinding;
 
@@ -186,11 +186,14 @@ impl InputBinding {
             settings: parts.settings.clone(),
             metrics: parts.metrics.clone(),
             status: parts.status.clone(),
+            pace: Pace::new(),
+            watch: Watch::new(parts.settings.handler_timeout),
             draining: CancellationToken::new(),
         });
         let probe = InputProbe {
             control: control.clone(),
             metrics: parts.metrics.clone(),
+            outputs: parts.outputs.clone(),
             group,
         };
         parts.gauge.set(Some(Arc::new(probe)));
@@ -202,8 +205,12 @@ impl InputBinding {
         );
         self.announce();
         let mut stopping = None;
+        let mut stalled = None;
+        let mut watching = tokio::time::interval(WATCH_INTERVAL);
+        watching.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let ended = loop {
             tokio::select! {
+                _ = watching.tick() => shared.watch.look(&shared.status, &mut stalled),
                 batch = deliveries.next(), if !self.paused => match batch {
                     Some(batch) => lanes.dispatch(batch),
                     None => break Ended::Lost,
@@ -282,6 +289,7 @@ impl InputBinding {
 struct InputProbe {
     control: Arc<dyn ConsumerControl>,
     metrics: InputMetrics,
+    outputs: Vec<Arc<OutputBinding>>,
     group: Arc<str>,
 }
 
@@ -294,8 +302,11 @@ impl Probe for InputProbe {
         self.control.lag()
     }
 
+    /// That of the consumer; an output whose broker is away degrades it.
     fn health(&self) -> Health {
-        self.control.health()
+        let outputs = self.outputs.iter().filter_map(|output| output.outage());
+        let parts = outputs.chain([self.control.health()]);
+        Health::of_parts(parts).unwrap_or_else(Health::unknown)
     }
 
     fn group(&self) -> Option<Arc<str>> {

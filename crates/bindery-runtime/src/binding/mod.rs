@@ -5,6 +5,7 @@ mod input;
 mod output;
 mod retry;
 mod status;
+mod trouble;
 
 pub use handle::{BindingHandle, Bindings};
 pub(crate) use handle::{Command, Gauge, Request};
@@ -12,3 +13,4 @@ pub(crate) use input::{InputBinding, InputParts};
 pub(crate) use output::run_output;
 pub use status::BindingState;
 pub(crate) use status::{BindingStatus, Note};
+pub(crate) use trouble::Cause;

@@ -1,11 +1,13 @@
 //! The state and the health of one binding, for whoever asks.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use bindery_core::{Health, Status};
+use bindery_core::{BindingName, Health, Status};
 use tokio::sync::watch;
+
+use super::trouble::{Cause, Troubles};
 
 /// The state of a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,27 +43,27 @@ impl fmt::Display for BindingState {
     }
 }
 
-/// State, health and notes of one binding.
+/// State, health and troubles of one binding.
 pub(crate) struct BindingStatus {
+    name: BindingName,
     state: watch::Sender<BindingState>,
     inner: Mutex<Inner>,
 }
 
 struct Inner {
     health: Health,
-    /// What troubles single lanes at present, by the number of the note.
-    notes: BTreeMap<u64, String>,
-    counter: u64,
+    /// What troubles single messages at present.
+    troubles: Troubles,
 }
 
 impl BindingStatus {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(name: BindingName) -> Arc<Self> {
         let inner = Inner {
             health: Health::unknown(),
-            notes: BTreeMap::new(),
-            counter: 0,
+            troubles: Troubles::default(),
         };
         Arc::new(Self {
+            name,
             state: watch::Sender::new(BindingState::Stopped),
             inner: Mutex::new(inner),
         })
@@ -93,46 +95,44 @@ impl BindingStatus {
         self.set(BindingState::Failed, Health::down(reason));
     }
 
-    /// A message is held for good; the note lasts as long as the guard.
-    pub(crate) fn hold(self: &Arc<Self>, reason: String) -> Note {
-        self.note(reason)
-    }
-
-    /// Something is refused for now; the note lasts as long as the guard.
-    pub(crate) fn degraded(self: &Arc<Self>, reason: String) -> Note {
-        self.note(reason)
-    }
-
-    fn note(self: &Arc<Self>, reason: String) -> Note {
-        let mut inner = self.inner();
-        inner.counter += 1;
-        let number = inner.counter;
-        inner.notes.insert(number, reason);
+    /// So many messages wait for the given reason; the note lasts as long as the guard.
+    pub(crate) fn note(self: &Arc<Self>, cause: Cause, messages: u64, reason: String) -> Note {
+        let number = self
+            .inner()
+            .troubles
+            .add(&self.name, cause.clone(), messages, reason);
         Note {
             status: self.clone(),
+            cause,
             number,
         }
     }
 
-    /// The health: a note degrades what is otherwise up.
+    /// So many messages more, or fewer, wait behind those that can't go on.
+    pub(crate) fn wait_behind(&self, more: u64, fewer: u64) {
+        self.inner().troubles.wait_behind(more, fewer);
+    }
+
+    /// The health: trouble degrades what is otherwise up.
     pub(crate) fn health(&self) -> Health {
         let inner = self.inner();
-        match inner.notes.values().next() {
-            Some(note) if inner.health.status < Status::Degraded => {
-                let more = inner.notes.len() - 1;
-                let reason = if more == 0 {
-                    note.clone()
-                } else {
-                    format!("{note} (and {more} more)")
-                };
-                Health {
-                    status: Status::Degraded,
-                    reason: Some(reason),
-                    since: inner.health.since,
-                }
-            }
-            _ => inner.health.clone(),
+        let mut health = inner.health.clone();
+        if health.status >= Status::Degraded {
+            return health;
         }
+        if let Some((since, reason)) = inner.troubles.describe() {
+            return Health {
+                status: Status::Degraded,
+                reason: Some(reason),
+                since,
+            };
+        }
+        if health.status == Status::Up
+            && let Some(ended) = inner.troubles.ended
+        {
+            health.since = health.since.max(ended);
+        }
+        health
     }
 }
 
@@ -147,12 +147,30 @@ impl fmt::Debug for BindingStatus {
 #[must_use = "the note is taken back when this is dropped"]
 pub(crate) struct Note {
     status: Arc<BindingStatus>,
+    cause: Cause,
     number: u64,
+}
+
+impl Note {
+    /// Tells the reason anew.
+    pub(crate) fn renew(&self, reason: String) {
+        let status = &self.status;
+        status.inner().troubles.renew(&self.cause, self.number, reason);
+    }
+
+    /// Another attempt to go on failed, and the next follows after `next`.
+    pub(crate) fn again(&self, reason: String, next: Duration) {
+        self.status.inner().troubles.again(&self.cause, reason, next);
+    }
 }
 
 impl Drop for Note {
     fn drop(&mut self) {
-        self.status.inner().notes.remove(&self.number);
+        let status = &self.status;
+        status
+            .inner()
+            .troubles
+            .remove(&status.name, &self.cause, self.number);
     }
 }
 
@@ -160,16 +178,48 @@ impl Drop for Note {
 mod tests {
     use super::*;
 
+    fn running() -> Arc<BindingStatus> {
+        let status = BindingStatus::new(BindingName::new("in"));
+        status.set(BindingState::Running, Health::up());
+        status
+    }
+
     #[test]
     fn a_note_degrades_what_is_up_and_goes_with_its_guard() {
-        let status = BindingStatus::new();
-        status.set(BindingState::Running, Health::up());
-        let note = status.hold("message 7 is held".to_owned());
+        let status = running();
+        let note = status.note(Cause::Held, 1, "message 7 is held".to_owned());
         assert_eq!(status.health().status, Status::Degraded);
         drop(note);
         assert_eq!(status.health().status, Status::Up);
         status.fail("gone");
-        let _note = status.degraded("refused".to_owned());
+        let _note = status.note(Cause::Held, 1, "message 8 is held".to_owned());
         assert_eq!(status.health().reason.as_deref(), Some("gone"));
+    }
+
+    #[test]
+    fn messages_that_wait_for_the_same_are_told_as_one_with_their_number_and_the_last_reason() {
+        let status = running();
+        let cause = Cause::DeadLetter("dlq".into());
+        let first = status.note(cause.clone(), 1, "full".to_owned());
+        let second = status.note(cause, 2, "full".to_owned());
+        first.again("gone".to_owned(), Duration::from_secs(2));
+        second.again("gone".to_owned(), Duration::from_secs(2));
+        status.wait_behind(40, 0);
+        assert_eq!(
+            status.health().reason.as_deref(),
+            Some(
+                "3 messages wait for the dead letter `dlq`: gone, attempt 1, next in 2.0s; 40 messages wait behind"
+            )
+        );
+    }
+
+    #[test]
+    fn a_recovery_begins_when_the_trouble_ended() {
+        let status = running();
+        let before = status.health().since;
+        drop(status.note(Cause::Stalled, 1, "the handler is stalled".to_owned()));
+        let health = status.health();
+        assert_eq!((health.status, health.reason), (Status::Up, None));
+        assert!(health.since > before);
     }
 }

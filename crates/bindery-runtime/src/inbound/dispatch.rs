@@ -132,17 +132,24 @@ impl Lanes {
             lanes.source.clone(),
             lanes.load.clone(),
             permits.clone(),
+            Queue::key(messages, key, keys.clone()),
         );
-        self.spawn(lane, Queue::key(messages, key, keys.clone()));
+        self.spawn(lane);
     }
 
     fn open(&self, source: Arc<Source>) -> SourceLanes {
-        let load = SourceLoad::new(source.id, self.limits, self.control.clone());
+        let load = SourceLoad::new(
+            source.clone(),
+            self.limits,
+            self.control.clone(),
+            self.shared.status.clone(),
+        );
         let feed = match self.spread.ordering {
             Ordering::Partition => {
                 let (sender, batches) = unbounded_channel();
-                let lane = Lane::new(self.shared.clone(), source.clone(), load.clone(), None);
-                self.spawn(lane, Queue::source(batches));
+                let queue = Queue::source(batches);
+                let lane = Lane::new(self.shared.clone(), source.clone(), load.clone(), None, queue);
+                self.spawn(lane);
                 Feed::Whole(sender)
             }
             Ordering::Key { .. } | Ordering::None => {
@@ -159,11 +166,11 @@ impl Lanes {
         SourceLanes { source, load, feed }
     }
 
-    fn spawn(&self, lane: Lane, queue: Queue) {
+    fn spawn(&self, lane: Lane) {
         let shared = self.shared.clone();
         let abort = self.abort.clone();
         self.tasks.spawn(async move {
-            let running = AssertUnwindSafe(lane.run(queue)).catch_unwind();
+            let running = AssertUnwindSafe(lane.run()).catch_unwind();
             tokio::select! {
                 ended = running => if ended.is_err() {
                     tracing::error!(binding.name = %shared.binding, "a lane ended unexpectedly; its messages stay unsettled");

@@ -2,15 +2,22 @@
 
 use std::time::Duration;
 
-use bindery_core::{DeadLetterRoute, Failure, Settlement, fail_point};
+use bindery_core::{
+    DeadLetterPublisher, DeadLetterRoute, ErrorKind, Failure, RawMessage, Settlement, fail_point,
+};
 
 use super::lane::{Lane, Waited};
 use super::settle::settle;
 use super::work::Work;
+use crate::binding::{Cause, Note};
 use crate::config::OnExhausted;
 
-/// The first and the longest pause between two attempts to publish a dead letter: at most five a second.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+/// How long a dead letter may be on its way before its message is reported as waiting.
+const SLOW: Duration = Duration::from_secs(5);
+/// How long a dead letter that is on its way when its message shall go back is still waited for.
+const GRACE: Duration = Duration::from_secs(5);
+/// The first and the longest pause before a message is dead-lettered again that was refused for what it is itself.
+const UNFIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Gives a message up, or every message of a batch.
 pub(crate) async fn give_up(lane: &mut Lane, work: Work, failure: Failure) {
@@ -48,43 +55,114 @@ pub(crate) async fn give_up(lane: &mut Lane, work: Work, failure: Failure) {
                     failure.message
                 );
                 tracing::error!(binding.name = %shared.binding, reason = failure.reason.as_str(), "{reason}");
-                lane.keep(work, shared.status.hold(reason));
+                let note = shared.status.note(Cause::Held, work.len() as u64, reason);
+                lane.keep(work, note);
             }
         },
     }
 }
 
 async fn publish_all(lane: &mut Lane, work: &Work, failure: &Failure) -> Waited {
+    let shared = lane.shared.clone();
+    let DeadLetterRoute::Publish {
+        destination,
+        publisher,
+    } = &shared.dead_letter
+    else {
+        return Waited::Elapsed;
+    };
+    lane.block(work);
+    let mut letter = Letter {
+        lane,
+        cause: Cause::DeadLetter(destination.clone()),
+        messages: work.len() as u64,
+        note: None,
+    };
+    let mut published = Waited::Elapsed;
     for message in work.messages() {
-        let mut pause = BACK_OFF.0;
-        let shared = lane.shared.clone();
-        let DeadLetterRoute::Publish {
-            destination,
-            publisher,
-        } = &shared.dead_letter
-        else {
+        published = letter.publish(&**publisher, message, failure).await;
+        if published == Waited::Ending {
             break;
-        };
-        let mut trouble = None;
-        while let Err(error) = publisher.publish(message, failure).await {
-            if trouble.is_none() {
-                tracing::error!(
-                    binding.name = %shared.binding, dead_letter = %destination, error = %error.report(),
-                    "the dead letter is refused; the message stays unsettled and is tried again"
-                );
-            }
-            let reason = format!("the dead letter `{destination}` is refused: {}", error.report());
-            trouble = Some(shared.status.degraded(reason));
-            if lane.wait(pause).await == Waited::Ending {
-                return Waited::Ending;
-            }
-            pause = (pause * 2).min(BACK_OFF.1);
-        }
-        if trouble.take().is_some() {
-            tracing::info!(binding.name = %shared.binding, dead_letter = %destination, "the dead letter is accepted again");
         }
     }
-    Waited::Elapsed
+    lane.unblock();
+    published
+}
+
+/// The dead letters of one piece of work, on their way.
+struct Letter<'a> {
+    lane: &'a mut Lane,
+    cause: Cause,
+    messages: u64,
+    /// Tells that they wait, from when they do.
+    note: Option<Note>,
+}
+
+impl Letter<'_> {
+    /// Publishes one dead letter, however long it takes, in turn with those of other lanes.
+    async fn publish(
+        &mut self,
+        publisher: &dyn DeadLetterPublisher,
+        message: &RawMessage,
+        failure: &Failure,
+    ) -> Waited {
+        let shared = self.lane.shared.clone();
+        let mut unfit = UNFIT.0;
+        loop {
+            if !shared.pace.is_open() {
+                self.waits("it was refused");
+            }
+            let Some(turn) = self.patiently(shared.pace.turn(), Duration::ZERO).await else {
+                return Waited::Ending;
+            };
+            let Some(published) = self.patiently(publisher.publish(message, failure), GRACE).await else {
+                return Waited::Ending;
+            };
+            let Err(error) = published else {
+                shared.pace.accepted();
+                return Waited::Elapsed;
+            };
+            let next = shared.pace.refused(turn);
+            self.waits(&error.report()).again(error.report(), next);
+            if error.kind() == ErrorKind::Payload {
+                if self.lane.wait(unfit).await == Waited::Ending {
+                    return Waited::Ending;
+                }
+                unfit = (unfit * 2).min(UNFIT.1);
+            }
+        }
+    }
+
+    /// Waits for `doing`, at most for `grace` after the message shall go back; says so in health when it takes long.
+    async fn patiently<T>(&mut self, doing: impl Future<Output = T>, grace: Duration) -> Option<T> {
+        let mut doing = std::pin::pin!(doing);
+        let soon = tokio::time::timeout(SLOW, doing.as_mut());
+        match self.lane.unless_ending(soon).await {
+            Some(Ok(done)) => return Some(done),
+            Some(Err(_)) => {
+                self.waits("it is not confirmed");
+                if let Some(done) = self.lane.unless_ending(doing.as_mut()).await {
+                    return Some(done);
+                }
+            }
+            None => {}
+        }
+        tokio::time::timeout(grace, doing).await.ok()
+    }
+
+    fn waits(&mut self, reason: &str) -> &Note {
+        let Self {
+            lane,
+            cause,
+            messages,
+            note,
+        } = self;
+        note.get_or_insert_with(|| {
+            lane.shared
+                .status
+                .note(cause.clone(), *messages, reason.to_owned())
+        })
+    }
 }
 
 fn position(work: &Work) -> u64 {

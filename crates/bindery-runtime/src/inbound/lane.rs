@@ -19,13 +19,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::Shared;
+use super::blocked::Blocked;
 use super::failure::{Decision, Progress, decide, describe};
 use super::load::SourceLoad;
 use super::outstanding::{Outstanding, Pending};
 use super::queue::Queue;
 use super::settle::settle;
+use super::watch::Watched;
 use super::window::ManualAcknowledgment;
-use super::work::Work;
+use super::work::{Work, messages};
 use super::{call, give_up};
 use crate::binding::Note;
 
@@ -35,10 +37,14 @@ pub(crate) struct Lane {
     pub(crate) source: Arc<Source>,
     pub(crate) load: Arc<SourceLoad>,
     pub(super) outstanding: Outstanding,
+    pub(super) queue: Queue,
+    /// What can't go on and what waits behind it, where that leaves other lanes room.
+    pub(super) blocked: Option<Blocked>,
+    watched: Watched,
     /// Singles of a batch of which one message is poisoned; they go before anything new.
     singles: VecDeque<(Work, Progress)>,
     /// Exhausted messages that have no dead letter: nothing new is started while there is one.
-    held: Vec<(Work, Note)>,
+    pub(super) held: Vec<(Work, Note)>,
     call: Call,
     /// Bounds how many lanes of a keyed source run their handler at once.
     permits: Option<Arc<Semaphore>>,
@@ -59,13 +65,18 @@ impl Lane {
         source: Arc<Source>,
         load: Arc<SourceLoad>,
         permits: Option<Arc<Semaphore>>,
+        queue: Queue,
     ) -> Self {
         let call = Call::new(std::future::pending());
+        let watched = shared.watch.lane(source.clone());
         Self {
             shared,
             source,
             load,
             outstanding: Outstanding::new(),
+            queue,
+            blocked: None,
+            watched,
             singles: VecDeque::new(),
             held: Vec::new(),
             call,
@@ -73,8 +84,8 @@ impl Lane {
         }
     }
 
-    /// Processes everything that comes through `queue`, in order.
-    pub(crate) async fn run(mut self, mut queue: Queue) {
+    /// Processes everything that comes through the queue, in order.
+    pub(crate) async fn run(mut self) {
         loop {
             self.outstanding.absorb(&self.shared, &self.load);
             if let Some((since, failed)) = self.outstanding.next_failed() {
@@ -86,46 +97,31 @@ impl Lane {
                 continue;
             }
             let has_room = self.outstanding.len() < self.shared.settings.window;
-            if has_room && let Some((work, progress)) = self.next_work(&mut queue) {
+            if has_room && let Some((work, progress)) = self.next_work() {
                 self.process(work, progress).await;
                 continue;
             }
-            match (has_room && !queue.is_closed(), self.outstanding.len() > 0) {
+            match (has_room && !self.queue.is_closed(), self.outstanding.len() > 0) {
                 (true, true) => tokio::select! {
-                    () = queue.arrived() => {}
+                    () = self.queue.arrived() => {}
                     () = self.outstanding.arrived() => {}
                 },
                 (_, true) => self.outstanding.arrived().await,
-                (_, false) if queue.end_if_idle() => return,
-                (_, false) => queue.arrived().await,
+                (_, false) if self.queue.end_if_idle() => return,
+                (_, false) => self.queue.arrived().await,
             }
         }
     }
 
-    fn next_work(&mut self, queue: &mut Queue) -> Option<(Work, Progress)> {
+    fn next_work(&mut self) -> Option<(Work, Progress)> {
         self.singles.pop_front().or_else(|| {
-            let work = queue.take(self.shared.settings.batch)?;
+            let work = self.queue.take(self.shared.settings.batch)?;
             Some((work, Progress::default()))
         })
     }
 
-    /// Waits while messages are held, for confirmations of earlier ones or until they can go back.
-    async fn hold(&mut self) {
-        if self.is_ending() {
-            for (work, note) in std::mem::take(&mut self.held) {
-                drop(note);
-                settle(&self.shared, &self.load, work, Settlement::Release);
-            }
-            return;
-        }
-        tokio::select! {
-            () = self.ending() => {}
-            () = self.outstanding.arrived() => self.outstanding.absorb(&self.shared, &self.load),
-        }
-    }
-
     /// Whether work that isn't done goes back to the broker.
-    fn is_ending(&self) -> bool {
+    pub(super) fn is_ending(&self) -> bool {
         self.source.revoked.is_cancelled() || self.shared.draining.is_cancelled()
     }
 
@@ -218,12 +214,16 @@ impl Lane {
             outstanding,
             call,
             load,
+            watched,
             ..
         } = self;
         let acknowledgment = token.map(|token| {
             let sink = ManualAcknowledgment::new(outstanding.window.clone(), token);
             Arc::new(sink) as Arc<dyn bindery_core::AcknowledgmentSink>
         });
+        let position = messages(&input)
+            .first()
+            .map_or(0, |message| message.origin.position);
         let invocation = Invocation {
             input,
             attempt,
@@ -231,7 +231,8 @@ impl Lane {
             context: shared.context.clone(),
         };
         fail_point!("before-handler");
-        let started = std::time::Instant::now();
+        let started = Instant::now();
+        watched.begins(started, position);
         let running = call::run(
             &*shared.listener,
             invocation,
@@ -251,7 +252,8 @@ impl Lane {
         };
         fail_point!("after-handler");
         drop(turn);
-        shared.metrics.finished(started);
+        watched.ends();
+        shared.metrics.finished(started.into_std());
         outcome
     }
 
@@ -304,23 +306,41 @@ impl Lane {
         None
     }
 
-    /// Keeps a message unsettled until the lane ends.
-    pub(super) fn keep(&mut self, work: Work, note: Note) {
-        self.held.push((work, note));
-    }
-
     /// Waits for `delay` while confirmations of earlier messages are taken in.
     pub(super) async fn wait(&mut self, delay: Duration) -> Waited {
-        let mut elapsed = std::pin::pin!(tokio::time::sleep(delay));
+        match self.unless_ending(tokio::time::sleep(delay)).await {
+            Some(()) => Waited::Elapsed,
+            None => Waited::Ending,
+        }
+    }
+
+    /// Waits for `doing` while confirmations of earlier messages are taken in; `None` when what isn't done goes back.
+    pub(super) async fn unless_ending<T>(&mut self, doing: impl Future<Output = T>) -> Option<T> {
+        let mut doing = std::pin::pin!(doing);
         loop {
             if self.is_ending() {
-                return Waited::Ending;
+                return None;
             }
-            tokio::select! {
-                () = &mut elapsed => return Waited::Elapsed,
-                () = self.ending() => return Waited::Ending,
-                () = self.outstanding.arrived() => self.outstanding.absorb(&self.shared, &self.load),
-            }
+            let Self {
+                shared,
+                source,
+                load,
+                outstanding,
+                queue,
+                blocked,
+                ..
+            } = self;
+            let (behind, bytes) = tokio::select! {
+                done = &mut doing => return Some(done),
+                () = source.revoked.cancelled() => return None,
+                () = shared.draining.cancelled() => return None,
+                () = outstanding.arrived() => {
+                    outstanding.absorb(shared, load);
+                    continue;
+                }
+                backlog = queue.backlog(), if blocked.is_some() => backlog,
+            };
+            self.block_more(0, behind, bytes);
         }
     }
 
@@ -340,5 +360,6 @@ pub(super) fn pending(work: Work, progress: Progress, remaining: u32) -> Pending
         records: Vec::new(),
         error: None,
         abandoned: false,
+        note: None,
     }
 }

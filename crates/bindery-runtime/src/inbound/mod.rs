@@ -1,5 +1,6 @@
 //! Inbound: batches of deliveries are spread over ordered lanes, processed there and settled.
 
+mod blocked;
 mod call;
 mod dispatch;
 mod failure;
@@ -7,9 +8,11 @@ mod give_up;
 mod lane;
 mod load;
 mod outstanding;
+mod pace;
 mod publish;
 mod queue;
 mod settle;
+mod watch;
 mod window;
 mod work;
 
@@ -23,6 +26,8 @@ pub(crate) use call::run as call_listener;
 pub(crate) use dispatch::{Lanes, Spread};
 pub(crate) use failure::Decision;
 pub(crate) use load::Limits;
+pub(crate) use pace::Pace;
+pub(crate) use watch::{WATCH_INTERVAL, Watch};
 
 use crate::binding::BindingStatus;
 use crate::config::{OnExhausted, RetryPolicy};
@@ -53,6 +58,10 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) metrics: InputMetrics,
     pub(crate) status: Arc<BindingStatus>,
+    /// How fast dead letters are published again after a refusal.
+    pub(crate) pace: Pace,
+    /// Which handlers are running, and since when.
+    pub(crate) watch: Arc<Watch>,
     /// Cancelled when the binding stops: what isn't started goes back to the broker.
     pub(crate) draining: CancellationToken,
 }

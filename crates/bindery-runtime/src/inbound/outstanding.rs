@@ -13,6 +13,7 @@ use super::load::SourceLoad;
 use super::settle::settle;
 use super::window::{Answer, Window};
 use super::work::Work;
+use crate::binding::Note;
 
 /// One message between its handler and its settlement.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Pending {
     pub(crate) error: Option<Error>,
     /// Set when the source was taken away while publishing: it goes back, whatever the answers are.
     pub(crate) abandoned: bool,
+    /// Tells, while the broker of an output is away, that this message waits for it.
+    pub(crate) note: Option<Note>,
 }
 
 impl Pending {

@@ -11,6 +11,7 @@ use super::lane::{Lane, Waited, pending};
 use super::outstanding::Pending;
 use super::settle::settle;
 use super::work::Work;
+use crate::binding::Cause;
 use crate::outbound::OutputBinding;
 
 impl Lane {
@@ -122,6 +123,7 @@ impl Lane {
     pub(super) async fn publish_again(&mut self, since: Instant, mut failed: Pending) {
         if let Some(error) = failed.error.take() {
             tracing::debug!(binding.name = %self.shared.binding, error = %error.report(), "outputs are published again");
+            self.note_outage(&mut failed, error.report());
         }
         let delay = self
             .shared
@@ -134,6 +136,25 @@ impl Lane {
         failed.remaining = failed.records.len() as u32 + 1;
         let token = self.outstanding.insert(failed);
         self.send_prepared(token).await;
+    }
+
+    /// Tells in health that a message waits for the broker of its output, until it is settled.
+    fn note_outage(&self, failed: &mut Pending, reason: String) {
+        let shared = &self.shared;
+        // The worst of its outputs is the one to name; they mostly share a broker.
+        let outputs = failed
+            .records
+            .iter()
+            .filter_map(|(index, _)| shared.outputs.get(*index));
+        let Some(output) = outputs.max_by_key(|output| !output.is_working()) else {
+            return;
+        };
+        let messages = failed.work.len() as u64;
+        let note = failed.note.get_or_insert_with(|| {
+            let cause = Cause::Output(output.name.shared());
+            shared.status.note(cause, messages, reason.clone())
+        });
+        note.again(reason, shared.settings.republish_delay);
     }
 }
 

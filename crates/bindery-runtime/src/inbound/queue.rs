@@ -1,6 +1,6 @@
 //! The queue of a lane: the batches of a source, or the messages of one key.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bindery_core::{Delivery, DeliveryBatch};
@@ -23,7 +23,8 @@ pub(crate) enum Queue {
     /// A lane that lives as long as its key has messages.
     Key {
         messages: UnboundedReceiver<Delivery>,
-        next: Option<Delivery>,
+        /// What was taken out of the channel and is still to be processed.
+        next: VecDeque<Delivery>,
         key: u64,
         keys: Keys,
     },
@@ -43,7 +44,7 @@ impl Queue {
     pub(crate) fn key(messages: UnboundedReceiver<Delivery>, key: u64, keys: Keys) -> Self {
         Self::Key {
             messages,
-            next: None,
+            next: VecDeque::new(),
             key,
             keys,
         }
@@ -57,7 +58,7 @@ impl Queue {
                 }
                 *current = batches.try_recv().ok()?.deliveries.into_iter();
             },
-            Self::Key { messages, next, .. } => next.take().or_else(|| messages.try_recv().ok()),
+            Self::Key { messages, next, .. } => next.pop_front().or_else(|| messages.try_recv().ok()),
         }
     }
 
@@ -90,11 +91,44 @@ impl Queue {
             Self::Source { .. } => {}
             // The other end lives in `keys` for as long as this lane does, so there is no end to be told of here.
             Self::Key { messages, next, .. } => {
-                if next.is_none() {
-                    *next = messages.recv().await;
+                if next.is_empty() {
+                    next.extend(messages.recv().await);
                 }
             }
         }
+    }
+
+    /// Waits for messages that come while the lane can't go on, keeps them, and tells how many they are and their
+    /// bytes. Only lanes of a key have others beside them to which that matters. Cancel safe.
+    pub(crate) async fn backlog(&mut self) -> (u64, u64) {
+        let Self::Key { messages, next, .. } = self else {
+            return std::future::pending().await;
+        };
+        let before = next.len();
+        next.extend(messages.recv().await);
+        while let Ok(delivery) = messages.try_recv() {
+            next.push_back(delivery);
+        }
+        let bytes = next
+            .range(before..)
+            .map(|delivery| delivery.message.size_bytes() as u64);
+        ((next.len() - before) as u64, bytes.sum())
+    }
+
+    /// What of that is still to be processed: how many messages, and their bytes.
+    pub(crate) fn kept(&self) -> (u64, u64) {
+        match self {
+            Self::Key { next, .. } => {
+                let bytes = next.iter().map(|delivery| delivery.message.size_bytes() as u64);
+                (next.len() as u64, bytes.sum())
+            }
+            Self::Source { .. } => (0, 0),
+        }
+    }
+
+    /// Whether this is the lane of a key.
+    pub(crate) fn is_keyed(&self) -> bool {
+        matches!(self, Self::Key { .. })
     }
 
     /// Whether nothing will come any more, so that waiting is in vain.
@@ -114,7 +148,7 @@ impl Queue {
                 keys,
             } => {
                 let mut keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
-                let idle = next.is_none() && messages.is_empty();
+                let idle = next.is_empty() && messages.is_empty();
                 if idle {
                     keys.remove(key);
                 }

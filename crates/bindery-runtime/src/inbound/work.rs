@@ -9,6 +9,15 @@ pub(crate) enum Receipts {
     Many(Vec<Receipt>),
 }
 
+/// The messages of an input.
+pub(crate) fn messages(input: &Input) -> &[RawMessage] {
+    match input {
+        Input::Nothing => &[],
+        Input::One(message) => std::slice::from_ref(message),
+        Input::Batch(messages) => messages,
+    }
+}
+
 /// One message or one batch, delivered and not settled.
 #[derive(Debug)]
 pub(crate) struct Work {
@@ -44,11 +53,7 @@ impl Work {
     }
 
     pub(crate) fn messages(&self) -> &[RawMessage] {
-        match &self.input {
-            Input::Nothing => &[],
-            Input::One(message) => std::slice::from_ref(message),
-            Input::Batch(messages) => messages,
-        }
+        messages(&self.input)
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bindery_core::{
-    BindingName, Confirm, Error, ErrorKind, Full, OutboundRecord, Output, OutputContext, Position, Producer,
-    RawMessage, Result, Status,
+    BindingName, Confirm, Error, ErrorKind, Full, Health, OutboundRecord, Output, OutputContext, Position,
+    Producer, RawMessage, Result, Status,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -73,6 +73,24 @@ impl OutputBinding {
     pub(crate) fn is_working(&self) -> bool {
         self.producer()
             .is_some_and(|producer| producer.health().status < Status::Down)
+    }
+
+    /// What an input that publishes here has to wait for, if anything.
+    pub(crate) fn outage(&self) -> Option<Health> {
+        let health = match self.producer() {
+            Some(producer) => producer.health(),
+            None => self.status.health(),
+        };
+        let why = match (health.status, health.reason) {
+            (Status::Down, reason) => reason.unwrap_or_else(|| "its broker is away".to_owned()),
+            _ if self.producer().is_none() => format!("it is {}", self.status.state()),
+            _ => return None,
+        };
+        Some(Health {
+            status: Status::Degraded,
+            reason: Some(format!("waits for the output `{}`: {why}", self.name)),
+            since: health.since,
+        })
     }
 
     /// Makes a record of a value.

@@ -19,13 +19,9 @@ pub(crate) struct Segment {
 impl Segment {
     /// A segment between dots.
     pub(crate) fn plain(given: &str) -> Self {
-        let canonical = match relaxed(given) {
-            empty if empty.is_empty() => given.to_lowercase(),
-            canonical => canonical,
-        };
         Self {
             given: given.to_owned(),
-            canonical,
+            canonical: canonical(given),
             index: None,
             bracketed: false,
         }
@@ -38,7 +34,7 @@ impl Segment {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
         Self {
             canonical: if plain {
-                relaxed(given)
+                canonical(given)
             } else {
                 format!("[{given}]")
             },
@@ -46,6 +42,14 @@ impl Segment {
             bracketed: true,
             given: given.to_owned(),
         }
+    }
+}
+
+/// The relaxed spelling of a segment; what consists of separators only is a name all the same.
+fn canonical(given: &str) -> String {
+    match relaxed(given).trim() {
+        "" => given.to_lowercase(),
+        canonical => canonical.to_owned(),
     }
 }
 
@@ -63,6 +67,9 @@ impl Key {
                 let Some((name, after)) = inner.split_once(']') else {
                     return Err(format!("`[` is not closed in `{text}`"));
                 };
+                if name.is_empty() {
+                    return Err(format!("`{text}` has an empty part"));
+                }
                 segments.push(Segment::bracketed(name));
                 rest = after;
             } else {
@@ -162,6 +169,10 @@ pub(crate) fn collapsed(name: &str) -> String {
 }
 
 #[cfg(test)]
+#[path = "key_properties.rs"]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -197,8 +208,15 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_separators_is_the_same_name_in_brackets() {
+        assert_eq!(canonical("a[-].b"), "a.-.b");
+        assert_eq!(canonical("a[-].b"), canonical("a.-.b"));
+        assert_eq!(canonical("a _.b"), canonical("a.b"));
+    }
+
+    #[test]
     fn malformed_keys_are_refused() {
-        for key in ["", ".", "a..b", "a.", "a[b", "a[b]c"] {
+        for key in ["", ".", "a..b", "a.", "a[b", "a[b]c", "a[]"] {
             assert!(Key::parse(key).is_err(), "{key}");
         }
     }

@@ -9,10 +9,22 @@ use super::property::{Given, Property};
 
 /// The deepest chain of placeholders.
 const MAX_DEPTH: usize = 16;
+/// How many placeholders the expansion of one value may take: without a bound, a few keys that name each other often
+/// enough take for ever, though what they stand for is short.
+const MAX_STEPS: usize = 10_000;
 /// The longest expanded value, in bytes.
 const MAX_LENGTH: usize = 64 * 1024;
 /// The largest file that a placeholder reads, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
+
+/// How an expansion came to where it is.
+#[derive(Default)]
+struct Path {
+    /// The keys that are being expanded, the outermost first; empty ones stand for names and defaults.
+    keys: Vec<String>,
+    /// How many placeholders were expanded so far.
+    steps: usize,
+}
 
 /// Expands placeholders against the merged properties and the environment.
 #[derive(Clone, Copy)]
@@ -30,7 +42,10 @@ impl Placeholders<'_> {
         if property.literal {
             return Ok(property.value.clone());
         }
-        let mut path = vec![property.key.canonical()];
+        let mut path = Path {
+            keys: vec![property.key.canonical()],
+            steps: 0,
+        };
         Ok(match &property.value {
             Given::Null => Given::Null,
             Given::Scalar { text, plain } => Given::Scalar {
@@ -46,12 +61,11 @@ impl Placeholders<'_> {
         })
     }
 
-    /// Expands a text; `path` holds the keys that are being expanded.
-    pub(crate) fn expand(&self, text: &str, path: &mut Vec<String>) -> Result<String, String> {
+    fn expand(&self, text: &str, path: &mut Path) -> Result<String, String> {
         if !text.contains("${") {
             return Ok(text.to_owned());
         }
-        if path.len() > MAX_DEPTH {
+        if path.keys.len() > MAX_DEPTH {
             return Err(format!("placeholders are nested deeper than {MAX_DEPTH} levels"));
         }
         let mut expanded = String::new();
@@ -78,14 +92,20 @@ impl Placeholders<'_> {
         Ok(expanded)
     }
 
-    fn placeholder(&self, inner: &str, path: &mut Vec<String>) -> Result<String, String> {
+    fn placeholder(&self, inner: &str, path: &mut Path) -> Result<String, String> {
+        path.steps += 1;
+        if path.steps > MAX_STEPS {
+            return Err(format!(
+                "the value takes more than {MAX_STEPS} placeholders to expand"
+            ));
+        }
         let (name, default) = match separator(inner) {
             Some(colon) => (&inner[..colon], Some(&inner[colon + 1..])),
             None => (inner, None),
         };
-        path.push(String::new());
+        path.keys.push(String::new());
         let name = self.expand(name, path)?;
-        path.pop();
+        path.keys.pop();
         let name = name.trim();
         if let ("file", Some(file)) = (name, default.filter(|file| file.starts_with('/'))) {
             return read(file);
@@ -94,20 +114,25 @@ impl Placeholders<'_> {
             return Ok(value);
         }
         let Some(default) = default else {
+            if let Some(around) = path.cycle(name) {
+                return Err(format!(
+                    "`{name}` refers to itself: {around}; give one of them a value, or a default: `${{{name}:…}}`"
+                ));
+            }
             return Err(format!(
                 "`{name}` has no value; set the property or environment variable, or give a default: `${{{name}:…}}`"
             ));
         };
-        path.push(String::new());
+        path.keys.push(String::new());
         let value = self.expand(default, path);
-        path.pop();
+        path.keys.pop();
         value
     }
 
-    fn lookup(&self, name: &str, path: &mut Vec<String>) -> Result<Option<String>, String> {
+    fn lookup(&self, name: &str, path: &mut Path) -> Result<Option<String>, String> {
         let canonical = super::key::Key::parse(name).map(|key| key.canonical());
         if let Ok(canonical) = canonical
-            && !path.contains(&canonical)
+            && !path.keys.contains(&canonical)
             && let Some(property) = self.merged.get(&canonical)
         {
             let text = match &property.value {
@@ -122,12 +147,26 @@ impl Placeholders<'_> {
             if property.literal {
                 return Ok(Some(text));
             }
-            path.push(canonical);
+            path.keys.push(canonical);
             let value = self.expand(&text, path);
-            path.pop();
+            path.keys.pop();
             return value.map(Some);
         }
         Ok(self.environment.get(name).map(str::to_owned))
+    }
+}
+
+impl Path {
+    /// The keys from the expansion of `name` back to it, if it is being expanded.
+    fn cycle(&self, name: &str) -> Option<String> {
+        let canonical = super::key::Key::parse(name).ok()?.canonical();
+        let start = self.keys.iter().position(|key| *key == canonical)?;
+        let around = self.keys[start..].iter().chain([&canonical]);
+        let around: Vec<_> = around
+            .filter(|key| !key.is_empty())
+            .map(|key| format!("`{key}`"))
+            .collect();
+        Some(around.join(" → "))
     }
 }
 
@@ -173,6 +212,10 @@ fn read(file: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
+#[path = "placeholder_properties.rs"]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
@@ -205,7 +248,7 @@ mod tests {
             merged: &merged,
             environment: &environment,
         };
-        placeholders.expand(text, &mut Vec::new())
+        placeholders.expand(text, &mut Path::default())
     }
 
     #[test]
@@ -231,6 +274,30 @@ mod tests {
     fn what_has_no_value_is_named() {
         assert!(expand("${missing}").unwrap_err().contains("`missing`"));
         assert!(expand("${open").unwrap_err().contains("not closed"));
-        assert!(expand("${ping}").is_err());
+    }
+
+    #[test]
+    fn keys_that_refer_to_each_other_are_named_in_their_order() {
+        let error = expand("${ping}").unwrap_err();
+        assert!(error.contains("`ping` → `pong` → `ping`"), "{error}");
+    }
+
+    #[test]
+    fn keys_that_name_each_other_again_and_again_take_bounded_time() {
+        let empty = |key: &str, value: String| {
+            let key = Key::parse(key).unwrap();
+            (
+                key.canonical(),
+                Arc::new(Property::text(key, value, Origin::Code)),
+            )
+        };
+        let mut merged: Merged = [empty("p0", String::new())].into_iter().collect();
+        merged.extend((1..10).map(|n| empty(&format!("p{n}"), format!("${{p{}}}", n - 1).repeat(100))));
+        let placeholders = Placeholders {
+            merged: &merged,
+            environment: &Environment::default(),
+        };
+        let error = placeholders.expand("${p9}", &mut Path::default()).unwrap_err();
+        assert!(error.contains("more than 10000 placeholders"), "{error}");
     }
 }

@@ -28,6 +28,19 @@ pub struct Fixture {
     pub native_dead_letter: Option<Options>,
     /// A binder whose broker can't be reached.
     pub unreachable: Option<Arc<dyn Binder>>,
+    /// Makes a line to the broker that can be cut, for the cases that cut it; each gets one of its own.
+    pub outage: Option<Arc<dyn Fn() -> Outage + Send + Sync>>,
+}
+
+/// A line to the broker that can be cut and joined again. [`Relay::outage`](crate::Relay::outage) makes one for any
+/// broker that speaks TCP.
+pub struct Outage {
+    /// How a binder connects over this line.
+    pub binder: BinderSpec,
+    /// Breaks every connection over this line and lets none in.
+    pub cut: Box<dyn Fn() + Send + Sync>,
+    /// Lets connections in again.
+    pub restore: Box<dyn Fn() + Send + Sync>,
 }
 
 /// How dead letters are published and read.
@@ -46,6 +59,14 @@ impl fmt::Debug for Fixture {
         f.debug_struct("Fixture")
             .field("kind", &self.factory.kind())
             .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outage")
+            .field("binder", &self.binder.name)
             .finish_non_exhaustive()
     }
 }

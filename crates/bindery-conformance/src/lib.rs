@@ -23,14 +23,23 @@
 #[doc(hidden)]
 pub mod cases;
 mod fixture;
+mod gate;
+mod log_watch;
 mod member;
 mod need;
+mod relay;
 mod run;
+mod service;
+mod shown;
 mod suite;
 mod table;
 
-pub use fixture::{DeadLetterFixture, Fixture, Refuse};
+pub use fixture::{DeadLetterFixture, Fixture, Outage, Refuse};
+pub use gate::Gate;
+pub use log_watch::LogWatch;
 pub use need::Need;
+pub use relay::{Answers, Relay};
 pub use run::{Case, assert_not_applicable, cases};
+pub use shown::everything_shown;
 #[doc(hidden)]
 pub use {run::run, suite::Suite};

@@ -25,6 +25,8 @@ pub enum Need {
     RefusedDeadLetter,
     /// A binder whose broker can't be reached.
     Unreachable,
+    /// A line to the broker that can be cut.
+    Outage,
 }
 
 impl Need {
@@ -43,6 +45,7 @@ impl Need {
                 .as_ref()
                 .is_some_and(|dead_letter| dead_letter.refuse.is_some()),
             Self::Unreachable => fixture.unreachable.is_some(),
+            Self::Outage => fixture.outage.is_some(),
         }
     }
 
@@ -62,6 +65,7 @@ impl Need {
             Self::DeadLetter => "the binder publishes no dead letters",
             Self::RefusedDeadLetter => "the fixture can't make its broker refuse dead letters",
             Self::Unreachable => "the fixture has no binder that can't reach its broker",
+            Self::Outage => "the fixture can't cut the line to its broker",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a case works with: a binder, names that nobody else uses, and consumers and producers with deadlines.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bindery_core::{
@@ -10,13 +10,14 @@ use bindery_core::{
 use uuid::Uuid;
 
 use crate::member::Member;
-use crate::{Case, DeadLetterFixture, Fixture};
+use crate::{Case, DeadLetterFixture, Fixture, Outage};
 
 /// One case's surroundings.
 #[derive(Debug)]
 pub struct Suite {
     fixture: Fixture,
     binder: Arc<dyn Binder>,
+    outage: OnceLock<Outage>,
     prefix: String,
     binding: BindingName,
 }
@@ -28,6 +29,7 @@ impl Suite {
         Self {
             fixture,
             binder,
+            outage: OnceLock::new(),
             prefix: format!("conformance.{}.{}", case.area, &id[..12]),
             binding: BindingName::new("conform-in-0"),
         }
@@ -52,6 +54,18 @@ impl Suite {
     /// A second binder of the same broker, as another process would have.
     pub(crate) fn another_binder(&self) -> Arc<dyn Binder> {
         self.fixture.factory.create(&self.fixture.binder).unwrap()
+    }
+
+    /// The line that this case cuts; it is there from the first call on.
+    pub(crate) fn outage(&self) -> &Outage {
+        let make = self.fixture.outage.as_ref();
+        self.outage
+            .get_or_init(|| make.expect("a case that cuts the line needs an outage")())
+    }
+
+    /// A binder that reaches its broker over the line that this case cuts.
+    pub(crate) fn frail_binder(&self) -> Arc<dyn Binder> {
+        self.fixture.factory.create(&self.outage().binder).unwrap()
     }
 
     pub(crate) fn dead_letter(&self) -> &DeadLetterFixture {
@@ -155,8 +169,12 @@ impl Suite {
     }
 
     pub(crate) async fn publisher_of(&self, spec: &ProducerSpec) -> Publisher {
+        self.publisher_on(&self.binder, spec).await
+    }
+
+    pub(crate) async fn publisher_on(&self, binder: &Arc<dyn Binder>, spec: &ProducerSpec) -> Publisher {
         let producer = self
-            .within("an output to be bound", self.binder.bind_producer(spec))
+            .within("an output to be bound", binder.bind_producer(spec))
             .await;
         Publisher {
             producer: producer.unwrap_or_else(|error| panic!("{error:?}")),
@@ -225,7 +243,7 @@ pub(crate) fn keyed(key: &str, text: impl Into<String>) -> OutboundRecord {
 #[derive(Clone, Debug)]
 pub(crate) struct Publisher {
     pub(crate) producer: Arc<dyn Producer>,
-    deadline: Duration,
+    pub(crate) deadline: Duration,
 }
 
 impl Publisher {
@@ -266,6 +284,34 @@ impl Publisher {
             .into_iter()
             .map(|result| result.unwrap_or_else(|error| panic!("a record was not confirmed: {error:?}")))
             .collect()
+    }
+
+    /// Publishes texts, each until it is confirmed: the broker may be away for a while, so one may arrive twice.
+    pub(crate) async fn insist<T: Into<String>>(&self, texts: impl IntoIterator<Item = T>) {
+        let mut left: Vec<String> = texts.into_iter().map(Into::into).collect();
+        let insisting = async {
+            while !left.is_empty() {
+                let results = self.send(left.iter().map(record)).await;
+                let mut kept = Vec::new();
+                for (text, result) in left.into_iter().zip(results) {
+                    match result {
+                        Ok(_) => {}
+                        Err(error) if error.is_temporary() => kept.push(text),
+                        Err(error) => panic!("`{text}` was refused for good: {error:?}"),
+                    }
+                }
+                left = kept;
+                if !left.is_empty() {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        };
+        within(
+            self.deadline * 2,
+            "every record to be confirmed at last",
+            insisting,
+        )
+        .await;
     }
 
     /// Publishes texts; all must be confirmed.

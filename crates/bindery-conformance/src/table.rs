@@ -78,6 +78,8 @@ macro_rules! for_each_case {
                 close_ends_the_stream [];
                 closing_twice_does_nothing [];
                 a_binding_can_be_bound_again [];
+                a_cancelled_bind_consumes_nothing [];
+                a_cancelled_wait_loses_no_delivery [];
                 closing_one_consumer_leaves_the_others_running [];
                 a_dropped_consumer_leaves_its_group [];
                 what_is_bound_is_healthy [];
@@ -98,6 +100,58 @@ macro_rules! for_each_case {
                 a_confirm_says_where_the_record_is [AssignedPartitions];
                 a_partition_that_does_not_exist_fails [Partitions];
                 an_unroutable_record_fails [ReportsUnroutable];
+            }
+            outage {
+                messages_are_not_lost_by_cuts [Outage];
+                what_was_open_at_a_cut_can_still_be_settled_or_comes_again [Outage];
+                a_batch_that_was_settled_in_part_is_not_lost_by_a_cut [Outage];
+                every_group_gets_every_message_through_a_cut [Outage];
+                a_source_that_was_paused_before_a_cut_can_be_resumed [Outage];
+                a_consumer_that_is_cut_off_stops_and_closes_in_time [Outage];
+                publications_under_way_are_answered [Outage];
+                a_producer_that_is_cut_off_answers_and_closes_in_time [Outage];
+                a_dead_letter_is_confirmed_by_the_broker_or_not_at_all [Outage, DeadLetter];
+                a_bind_in_an_outage_fails_as_temporary_and_works_after_it [Outage];
+                health_says_that_the_broker_is_away_and_back [Outage];
+            }
+            attempts {
+                a_failing_message_is_handled_max_attempts_times_and_dead_lettered [DeadLetter];
+                the_class_of_an_error_decides_about_attempts [DeadLetter];
+                a_panic_fails_its_message_alone [DeadLetter];
+                a_handler_that_takes_too_long_is_cancelled_and_has_failed [DeadLetter];
+                an_attempt_does_not_see_what_the_one_before_did_to_the_headers [];
+                a_refused_dead_letter_leaves_its_original_unsettled [RefusedDeadLetter];
+                without_a_dead_letter_an_exhausted_message_is_held_and_comes_again [];
+                an_exhausted_message_is_skipped_where_that_is_configured [];
+                a_failing_message_of_a_batch_is_dead_lettered_alone [DeadLetter];
+            }
+            concurrency {
+                keys_are_handled_at_the_same_time_and_each_in_order [];
+                one_source_is_handled_one_message_at_a_time [];
+                without_an_order_messages_are_handled_at_the_same_time [];
+                concurrency_is_how_many_sources_are_handled_at_the_same_time [];
+            }
+            services {
+                results_are_published_and_their_inputs_settled [];
+                two_inputs_of_one_destination_each_get_every_message [];
+                a_stop_waits_for_the_handler_and_settles_its_message [];
+                a_handler_that_hangs_is_given_up_at_the_deadline_and_its_message_comes_again [];
+                a_stopped_input_starts_again_where_it_was [];
+                publishing_after_the_end_is_an_error [];
+            }
+            observation {
+                counters_are_what_happened [DeadLetter];
+                health_follows_what_is_bound [];
+                health_says_that_the_broker_is_away_and_back [Outage];
+            }
+            recovery {
+                an_outage_loses_no_result [Outage];
+                each_key_stays_in_order_through_an_outage [Outage];
+                attempts_and_the_dead_letter_survive_an_outage [Outage, DeadLetter];
+                a_batch_with_a_failing_message_survives_an_outage [Outage, DeadLetter];
+                a_handler_that_runs_through_an_outage_is_not_forgotten [Outage];
+                a_shutdown_in_an_outage_ends_and_loses_nothing [Outage];
+                an_application_that_starts_in_an_outage_runs_when_the_broker_is_there [Outage];
             }
             provisioning {
                 binding_again_changes_nothing [];

@@ -1,6 +1,7 @@
 //! Bind, stop, close, drop, bind again.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bindery_core::Status;
 
@@ -135,4 +136,47 @@ pub async fn a_bind_without_a_broker_fails_as_temporary(suite: &Suite) {
     let error = producer.await.expect_err("nobody is there to bind to");
     assert!(error.is_temporary(), "{error:?}");
     assert_ne!(unreachable.health().status, Status::Up);
+}
+
+pub async fn a_cancelled_bind_consumes_nothing(suite: &Suite) {
+    let destination = suite.destination("orders");
+    let input = suite.input(&destination, "g");
+    let publisher = suite.publisher(&destination).await;
+    suite.register(&input).await;
+    for millis in [0, 1, 3, 10, 30, 100] {
+        let binding = suite.binder().bind_consumer(&input);
+        // A bind that was quicker gives a consumer, which is dropped.
+        let _ = tokio::time::timeout(Duration::from_millis(millis), binding).await;
+    }
+    let mut member = suite.bind(&input).await;
+    publisher.publish_texts(numbered("", 100)).await;
+    assert_eq!(member.take_texts(100).await, numbered("", 100));
+    member.close().await;
+}
+
+pub async fn a_cancelled_wait_loses_no_delivery(suite: &Suite) {
+    let destination = suite.destination("orders");
+    let mut member = suite.bind(&suite.input(&destination, "g")).await;
+    let publisher = suite.publisher(&destination).await;
+    let taking = async {
+        let mut came = Vec::new();
+        while came.len() < 500 {
+            let next = tokio::time::timeout(Duration::from_micros(200), member.next()).await;
+            if let Ok(received) = next {
+                let received = received.expect("the stream goes on");
+                came.push(received.text());
+                member.accept([received]);
+            }
+        }
+        came
+    };
+    let taking = suite.within("every message", taking);
+    let publishing = async {
+        for texts in numbered("", 500).chunks(10) {
+            publisher.publish_texts(texts.to_vec()).await;
+        }
+    };
+    let (came, ()) = tokio::join!(taking, publishing);
+    assert_eq!(came, numbered("", 500));
+    member.close().await;
 }

@@ -41,6 +41,7 @@ fn fixture(fault: Fault) -> Fixture {
         }),
         native_dead_letter: None,
         unreachable: None,
+        outage: None,
     }
 }
 

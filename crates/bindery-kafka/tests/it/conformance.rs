@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_conformance::{DeadLetterFixture, Fixture};
+use bindery_conformance::{Answers, DeadLetterFixture, Fixture, Relay};
 use bindery_core::{BinderSpec, ConsumerSpec, Options};
 use bindery_kafka::KafkaBinderFactory;
 use rdkafka::ClientConfig;
@@ -16,12 +16,7 @@ use crate::support::{binder_with, brokers, options};
 fn fixture() -> Fixture {
     Fixture {
         factory: Arc::new(KafkaBinderFactory),
-        binder: BinderSpec {
-            name: "kafka".into(),
-            kind: "kafka".into(),
-            options: options(json!({ "brokers": brokers() })),
-            connection: Options::default(),
-        },
+        binder: spec(&brokers()),
         deadline: Duration::from_secs(30),
         assigns_partitions: true,
         dead_letter: Some(DeadLetterFixture {
@@ -31,6 +26,20 @@ fn fixture() -> Fixture {
         }),
         native_dead_letter: None,
         unreachable: Some(binder_with(json!({ "brokers": "127.0.0.1:1" }))),
+        outage: Some(Arc::new(|| {
+            let relay = Relay::start(&brokers(), Answers::Kafka);
+            let address = relay.address();
+            relay.outage(spec(&address))
+        })),
+    }
+}
+
+fn spec(brokers: &str) -> BinderSpec {
+    BinderSpec {
+        name: "kafka".into(),
+        kind: "kafka".into(),
+        options: options(json!({ "brokers": brokers })),
+        connection: Options::default(),
     }
 }
 

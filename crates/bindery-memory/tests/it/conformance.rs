@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bindery_conformance::{DeadLetterFixture, Fixture};
+use bindery_conformance::{DeadLetterFixture, Fixture, Outage};
 use bindery_core::{BinderSpec, ConsumerSpec, Options};
 use bindery_memory::{MemoryBinderFactory, MemoryBroker};
 
@@ -11,16 +11,12 @@ use crate::support::{DEADLINE, binder, options};
 fn fixture() -> Fixture {
     let broker = MemoryBroker::new();
     let refusing = broker.clone();
+    let lines = broker.clone();
     let gone = MemoryBroker::new();
     gone.disconnect();
     Fixture {
         factory: Arc::new(MemoryBinderFactory::new(broker)),
-        binder: BinderSpec {
-            name: "memory".into(),
-            kind: "memory".into(),
-            options: Options::default(),
-            connection: Options::default(),
-        },
+        binder: spec(),
         deadline: DEADLINE,
         assigns_partitions: true,
         dead_letter: Some(DeadLetterFixture {
@@ -36,6 +32,23 @@ fn fixture() -> Fixture {
             ("republish-to-dlq", false.into()),
         ])),
         unreachable: Some(binder(&gone, Options::default())),
+        outage: Some(Arc::new(move || {
+            let (cut, restored) = (lines.clone(), lines.clone());
+            Outage {
+                binder: spec(),
+                cut: Box::new(move || cut.disconnect()),
+                restore: Box::new(move || restored.reconnect()),
+            }
+        })),
+    }
+}
+
+fn spec() -> BinderSpec {
+    BinderSpec {
+        name: "memory".into(),
+        kind: "memory".into(),
+        options: Options::default(),
+        connection: Options::default(),
     }
 }
 

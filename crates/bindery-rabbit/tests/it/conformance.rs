@@ -2,41 +2,43 @@
 
 use std::sync::Arc;
 
-use bindery_conformance::{DeadLetterFixture, Fixture};
+use bindery_conformance::{Answers, DeadLetterFixture, Fixture, Relay};
 use bindery_core::{BinderSpec, ConsumerSpec, Options};
 use bindery_rabbit::RabbitBinderFactory;
 use serde_json::json;
 
-use crate::support::{DEADLINE, address, binder_with, manage, options, unique};
+use crate::support::{DEADLINE, address, binder_with, manage, options, queue, unique, until};
 
 fn fixture() -> Fixture {
-    // An exchange of its own, because one case deletes it.
-    let exchange = unique("dlx");
-    let dead_letters = json!({ "auto-bind-dlq": true, "dead-letter-exchange": exchange });
+    let dead_letters = json!({ "auto-bind-dlq": true });
     let mut native = options(dead_letters.clone());
     native.0.insert("republish-to-dlq".to_owned(), false.into());
     Fixture {
         factory: Arc::new(RabbitBinderFactory),
-        binder: BinderSpec {
-            name: "rabbit".into(),
-            kind: "rabbit".into(),
-            options: Options::default(),
-            connection: options(json!({ "addresses": [address()] })),
-        },
+        binder: spec(&address()),
         deadline: DEADLINE,
         assigns_partitions: false,
         dead_letter: Some(DeadLetterFixture {
             options: options(dead_letters),
             input: dead_letter_input,
-            refuse: Some(Arc::new(move |_| {
-                let path = format!("exchanges/%2F/{exchange}");
-                Box::pin(async move {
-                    manage("DELETE", &path, None).await;
-                })
-            })),
+            refuse: Some(Arc::new(|queue| Box::pin(refuse_all_messages(queue)))),
         }),
         native_dead_letter: Some(native),
         unreachable: Some(binder_with("gone", json!({ "addresses": ["127.0.0.1:1"] }))),
+        outage: Some(Arc::new(|| {
+            let relay = Relay::start(&address(), Answers::Plain);
+            let address = relay.address();
+            relay.outage(spec(&address))
+        })),
+    }
+}
+
+fn spec(address: &str) -> BinderSpec {
+    BinderSpec {
+        name: "rabbit".into(),
+        kind: "rabbit".into(),
+        options: Options::default(),
+        connection: options(json!({ "addresses": [address] })),
     }
 }
 
@@ -51,6 +53,21 @@ fn dead_letter_input(failing: &ConsumerSpec, queue: &str) -> ConsumerSpec {
         })),
         ..failing.clone()
     }
+}
+
+/// Lets the queue refuse every message, by a policy of its own.
+async fn refuse_all_messages(name: String) {
+    let policy = unique("refuses");
+    let refusing = json!({
+        "pattern": format!("^{}$", name.replace('.', "\\.")),
+        "apply-to": "queues",
+        "definition": { "max-length": 0, "overflow": "reject-publish" },
+    });
+    manage("PUT", &format!("policies/%2F/{policy}"), Some(refusing)).await;
+    until("the policy to have effect", || async {
+        queue(&name).await.unwrap()["policy"] == json!(policy)
+    })
+    .await;
 }
 
 bindery_conformance::conformance_suite! {

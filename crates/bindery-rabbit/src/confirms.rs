@@ -140,7 +140,7 @@ impl<T> Confirms<T> {
         Some((entry, verdict))
     }
 
-    /// Everything that is confirmed but not settled: after a lost channel nobody knows.
+    /// Everything that is confirmed but not settled, in its order: after a lost channel nobody knows.
     pub(crate) fn abandon(&mut self) -> impl Iterator<Item = T> + use<'_, T> {
         self.waiting.drain(..).map(|waiting| waiting.entry)
     }

@@ -37,6 +37,9 @@ pub mod fuzzing;
 mod health;
 mod intake;
 mod lane;
+mod on_wire;
+#[cfg(test)]
+mod on_wire_properties;
 mod options;
 mod plans;
 mod producer;

@@ -21,13 +21,14 @@ pub struct Report {
 
 /// Whether the service says that its bindings run.
 pub async fn ready(port: u16) -> bool {
-    let answer = get(port, "readiness").await;
+    let answer = get(port, "health/readiness").await;
     answer.is_some_and(|(up, _)| up)
 }
 
 /// The whole report; `None` when nobody answers.
 pub async fn report(port: u16) -> Option<Report> {
-    let (_, body) = get(port, "").await?;
+    let (_, body) = get(port, "health").await?;
+    let body: Value = serde_json::from_slice(&body).ok()?;
     let mut report = Report {
         status: body["status"].as_str()?.to_owned(),
         reasons: Vec::new(),
@@ -42,15 +43,19 @@ pub async fn report(port: u16) -> Option<Report> {
     Some(report)
 }
 
-async fn get(port: u16, group: &str) -> Option<(bool, Value)> {
-    let uri = format!("http://127.0.0.1:{port}/actuator/health/{group}");
-    let uri = uri.trim_end_matches('/').parse().ok()?;
+/// Every metric as Prometheus text; `None` when nobody answers.
+pub async fn metrics(port: u16) -> Option<String> {
+    let (_, body) = get(port, "prometheus").await?;
+    String::from_utf8(body).ok()
+}
+
+async fn get(port: u16, path: &str) -> Option<(bool, Vec<u8>)> {
+    let uri = format!("http://127.0.0.1:{port}/actuator/{path}").parse().ok()?;
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<&[u8]>>();
     let asking = async {
         let answer = client.get(uri).await.ok()?;
         let up = answer.status().is_success();
-        let body = answer.into_body().collect().await.ok()?.to_bytes();
-        Some((up, serde_json::from_slice(&body).ok()?))
+        Some((up, answer.into_body().collect().await.ok()?.to_bytes().to_vec()))
     };
     tokio::time::timeout(PATIENCE, asking).await.ok()?
 }

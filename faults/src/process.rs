@@ -161,9 +161,38 @@ impl Instance {
         Ok(self.child.try_wait()?)
     }
 
+    /// Looks at the process from outside, also when somebody else owns it.
+    pub fn probe(&self) -> Probe {
+        Probe {
+            name: self.name.clone(),
+            pid: self.pid,
+            port: self.port,
+        }
+    }
+}
+
+/// Looks at one process.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    name: String,
+    pid: Pid,
+    port: u16,
+}
+
+impl Probe {
+    /// The name that the bench gave the process.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What its health says; `None` when it doesn't answer.
     pub async fn health(&self) -> Option<health::Report> {
         health::report(self.port).await
+    }
+
+    /// What its metrics say, as Prometheus text; `None` when it doesn't answer.
+    pub async fn metrics(&self) -> Option<String> {
+        health::metrics(self.port).await
     }
 
     /// What it looks like now.

@@ -4,8 +4,10 @@
 
 mod record;
 mod run;
+mod tail;
 mod writer;
 
 pub use record::{Moment, Outcome, Record};
 pub use run::Run;
+pub use tail::Tail;
 pub use writer::Writer;

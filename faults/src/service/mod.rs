@@ -1,6 +1,5 @@
 //! The service under test: an ordinary Bindery service that writes down what it does.
 
-mod crash;
 mod desk;
 
 use std::time::Duration;
@@ -12,14 +11,14 @@ pub use desk::Desk;
 
 use crate::work::{Conduct, Done, Work};
 
-/// Runs the service until it is told to stop.
+/// Runs the service until it is told to stop. The variable `FAILPOINTS` makes it abort at a step between receive and
+/// settle.
 ///
 /// # Errors
 /// When the surroundings are incomplete, or the application can't start or end properly.
 pub async fn run() -> bindery::Result {
     let desk = Desk::from_environment()
         .map_err(|error| bindery::Error::new(bindery::ErrorKind::Configuration, error.to_string()))?;
-    crash::arm();
     Application::new()
         .state(desk)
         .listeners(listeners![transfer])

@@ -1,0 +1,78 @@
+//! T2 and T3: processes are killed and frozen while messages flow.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::check::Order;
+use crate::context::{Broker, Context};
+use crate::load::Load;
+use crate::report::CaseReport;
+use crate::scene::Scene;
+
+/// How long nothing may end until the case gives up.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The session of the group in `config/application.yaml`; on RabbitMQ the heartbeat, of which two may be missed.
+const SESSION: Duration = Duration::from_secs(6);
+
+/// T2: one of three processes after the other is killed at 2,500 messages/s, and started again at once.
+pub(super) async fn storm(context: &Context) -> Result<CaseReport> {
+    let mut scene = Scene::open(context, "T2")?;
+    scene.rules.order = Order::PerKey;
+    scene.rules.recovery = SESSION + Duration::from_secs(5);
+    let kills = context.scaled(4, 20);
+    scene.start_all(&["a", "b", "c"]).await?;
+    let load = Load {
+        count: context.scaled(10_000, 250_000),
+        per_second: 2_500,
+        ..Load::default()
+    };
+    let load = scene.load(load, |_| {})?;
+    for _ in 0..kills {
+        let pauses = context
+            .scaled([500, 900], [4_000, 6_000])
+            .map(Duration::from_millis);
+        scene.pause(pauses[0], pauses[1]).await;
+        let victim = scene.any();
+        scene.kill_and_restart(&victim).await?;
+    }
+    load.finished().await?;
+    scene.settle(PATIENCE).await?;
+    let limit = match context.broker {
+        Broker::Rabbit => Duration::from_secs(2),
+        Broker::Kafka | Broker::Memory => SESSION + Duration::from_secs(5),
+    };
+    let mut report = scene.conclude().await?;
+    let most = report.faults.iter().map(|fault| fault.repeated.len()).max();
+    report.at_most("repeats of one kill", &100, &most.unwrap_or_default());
+    let slowest = report.faults.iter().filter_map(|fault| fault.recovery).max();
+    report.within("slowest recovery", limit, slowest);
+    Ok(report)
+}
+
+/// T3: one of two processes is frozen for two sessions, thinks that nothing happened, and goes on.
+pub(super) async fn freeze(context: &Context) -> Result<CaseReport> {
+    let mut scene = Scene::open(context, "T3")?;
+    // The frozen process has its message in hand when another has taken over: it is repeated, and out of order.
+    scene.rules.order = Order::PerKey;
+    scene.rules.recovery = SESSION * 2;
+    scene.start_all(&["a", "b"]).await?;
+    let count = context.scaled(10_000, 120_000);
+    let load = scene.load(
+        Load {
+            count,
+            per_second: 700,
+            ..Load::default()
+        },
+        |_| {},
+    )?;
+    for _ in 0..context.scaled(1, 4) {
+        scene.pause(Duration::from_secs(1), Duration::from_secs(2)).await;
+        let victim = scene.any();
+        scene.freeze(&victim, SESSION * 2).await?;
+    }
+    load.finished().await?;
+    scene.settle(PATIENCE).await?;
+    scene.conclude().await
+}

@@ -54,6 +54,18 @@ pub struct Failure {
     pub group: Arc<str>,
 }
 
+/// The header of a dead letter whose body was cut, because its destination takes no message as large as the original:
+/// how many bytes the original's body has, in decimal.
+pub const TRUNCATED_FROM: &str = "x-bindery-truncated-from";
+
+/// To how many bytes a body of `size` is cut, one after the other until its dead letter is taken: halves, then nothing.
+///
+/// Only a binder whose source keeps the original cuts bodies.
+pub fn shorter_bodies(size: usize) -> impl Iterator<Item = usize> {
+    let halves = std::iter::successors(Some(size / 2), |size| Some(size / 2));
+    halves.take_while(|size| *size >= 512).chain([0])
+}
+
 /// Publishes dead letters of one consumer binding.
 #[async_trait]
 pub trait DeadLetterPublisher: Send + Sync {
@@ -105,5 +117,16 @@ impl fmt::Debug for DeadLetterRoute {
             Self::Publish { destination, .. } => write!(f, "Publish({destination})"),
             Self::Native { destination } => write!(f, "Native({destination})"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_cut_by_halves_and_at_last_left_out() {
+        assert_eq!(shorter_bodies(5000).collect::<Vec<_>>(), [2500, 1250, 625, 0]);
+        assert_eq!(shorter_bodies(0).collect::<Vec<_>>(), [0]);
     }
 }

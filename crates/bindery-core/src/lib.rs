@@ -38,7 +38,9 @@ pub use binder::{Binder, BinderFactory};
 pub use capabilities::Capabilities;
 pub use codec::{BuiltInCodecs, Codec, Codecs, EncodedPayload, ExternalCodec, PayloadForm};
 pub use consumer::{Consumer, ConsumerControl, Deliveries, Settler};
-pub use dead_letter::{DeadLetterPublisher, DeadLetterRoute, Failure, FailureReason};
+pub use dead_letter::{
+    DeadLetterPublisher, DeadLetterRoute, Failure, FailureReason, TRUNCATED_FROM, shorter_bodies,
+};
 pub use delivery::{Delivery, DeliveryBatch, Receipt, Settlement, Source};
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use handler_error::{FailureClass, HandlerError};

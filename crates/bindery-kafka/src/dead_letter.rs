@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use bindery_core::{Confirm, DeadLetterPublisher, Error, ErrorKind, Failure, RawMessage, Result};
+use bindery_core::{
+    Confirm, DeadLetterPublisher, Error, ErrorKind, Failure, RawMessage, Result, TRUNCATED_FROM,
+    shorter_bodies,
+};
 use bytes::Bytes;
 
 use crate::headers::UNREADABLE_HEADERS;
@@ -33,20 +36,48 @@ pub(crate) struct DeadLetters {
 #[async_trait]
 impl DeadLetterPublisher for DeadLetters {
     async fn publish(&self, message: &RawMessage, failure: &Failure) -> Result<()> {
-        let result = self.publish_with(message, &headers(message, failure, None)).await;
-        match result {
-            Err(error) if error.kind() == ErrorKind::Payload => {
-                // The record's own size is the broker's limit already; what we add has to shrink.
-                let short = headers(message, failure, Some(SHORT_TEXT));
-                self.publish_with(message, &short).await
-            }
-            other => other,
+        let whole = message.bytes();
+        let published = self
+            .publish_with(message, whole, &headers(message, failure, None))
+            .await;
+        if !is_too_large(&published) {
+            return published;
         }
+        // The record's own size may be the topic's limit already; what we add has to shrink first.
+        let mut short = headers(message, failure, Some(SHORT_TEXT));
+        let mut published = self.publish_with(message, whole, &short).await;
+        short.push((TRUNCATED_FROM.to_owned(), Some(whole.len().to_string().into())));
+        // The topic takes less than the source's does. The source keeps the whole, and the headers say where.
+        for length in shorter_bodies(whole.len()) {
+            if !is_too_large(&published) || whole.is_empty() {
+                break;
+            }
+            published = self.publish_with(message, &whole[..length], &short).await;
+        }
+        published
     }
 }
 
 impl DeadLetters {
-    async fn publish_with(&self, message: &RawMessage, headers: &[Pair]) -> Result<()> {
+    /// Publishes a copy with the given body to the original's partition, or, when there is none such any more, to any.
+    async fn publish_with(&self, message: &RawMessage, body: &[u8], headers: &[Pair]) -> Result<()> {
+        let partition = Some(self.partition(message));
+        match self.publish_to(partition, message, body, headers).await {
+            // The topic was made anew with fewer partitions.
+            Err(error) if error.message().ends_with("unknown partition") => {
+                self.publish_to(None, message, body, headers).await
+            }
+            other => other,
+        }
+    }
+
+    async fn publish_to(
+        &self,
+        partition: Option<i32>,
+        message: &RawMessage,
+        body: &[u8],
+        headers: &[Pair],
+    ) -> Result<()> {
         let bytes = message.size_bytes();
         while !self.window.enter(bytes) {
             self.window.ready().await;
@@ -55,10 +86,10 @@ impl DeadLetters {
         let in_flight = InFlight::new(confirm, self.window.clone(), bytes, self.topic.clone());
         let outgoing = Outgoing {
             topic: &self.topic,
-            partition: Some(self.partition(message)),
+            partition,
             timestamp: None,
             key: message.key.as_deref(),
-            payload: message.payload.as_deref(),
+            payload: message.payload.as_ref().map(|_| body),
             headers: owned(
                 headers
                     .iter()
@@ -96,11 +127,15 @@ impl DeadLetters {
     }
 }
 
+fn is_too_large(published: &Result<()>) -> bool {
+    matches!(published, Err(error) if error.kind() == ErrorKind::Payload)
+}
+
 type Pair = (String, Option<Bytes>);
 
 /// The original's headers, byte for byte and in order, then Spring's eight, then ours. With `limit`, the trace is left
 /// out and the message is cut to so many bytes.
-fn headers(message: &RawMessage, failure: &Failure, limit: Option<usize>) -> Vec<Pair> {
+pub(crate) fn headers(message: &RawMessage, failure: &Failure, limit: Option<usize>) -> Vec<Pair> {
     let mut pairs = original(message);
     if flags(message).unreadable {
         pairs.push((UNREADABLE_HEADERS.to_owned(), Some(Bytes::from_static(b"true"))));

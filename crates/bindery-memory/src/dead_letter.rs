@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bindery_core::{
     DeadLetterPublisher, Error, ErrorKind, Failure, HeaderValue, Headers, OutboundRecord, RawMessage, Result,
-    iso_8601,
+    TRUNCATED_FROM, iso_8601, shorter_bodies,
 };
 
 use crate::broker::Shared;
@@ -28,6 +28,9 @@ impl MemoryDeadLetters {
     fn copy(&self, message: &RawMessage, add: impl FnOnce(&mut Headers)) -> Result<()> {
         self.shared.link.check()?;
         self.shared.faults.check_dead_letter(&self.topic.name)?;
+        self.shared
+            .faults
+            .check_size(&self.topic.name, message.bytes().len())?;
         let mut headers = message.headers.clone();
         add_origin(&mut headers, message);
         add(&mut headers);
@@ -67,7 +70,26 @@ impl MemoryDeadLetters {
 #[async_trait]
 impl DeadLetterPublisher for MemoryDeadLetters {
     async fn publish(&self, message: &RawMessage, failure: &Failure) -> Result<()> {
-        self.copy(message, |headers| add_failure(headers, failure))
+        self.shared.faults.dead_letter_arrived(&self.topic.name).await?;
+        let copied = self.copy(message, |headers| add_failure(headers, failure));
+        let mut too_large = match copied {
+            Err(error) if error.kind() == ErrorKind::Payload => error,
+            other => return other,
+        };
+        let whole = message.bytes().len();
+        for length in shorter_bodies(whole) {
+            let mut cut = message.clone();
+            cut.payload = message.payload.as_ref().map(|payload| payload.slice(..length));
+            let copied = self.copy(&cut, |headers| {
+                headers.append(TRUNCATED_FROM, whole.to_string());
+                add_failure(headers, failure);
+            });
+            match copied {
+                Err(error) if error.kind() == ErrorKind::Payload => too_large = error,
+                other => return other,
+            }
+        }
+        Err(too_large)
     }
 }
 

@@ -2,18 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bindery_core::{Confirm, Error, ErrorKind, Position, Result};
 
+use tokio::sync::Notify;
+
 use crate::producer::Window;
 use crate::sync::lock;
+
+/// How long a dead letter waits for its answer.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The faults of one broker. They cost nothing until the first is injected.
 #[derive(Default)]
 pub struct Faults {
     armed: AtomicBool,
+    unblocked: Notify,
+    /// How many dead letters were tried to be published.
+    dead_letters: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -21,6 +30,7 @@ pub struct Faults {
 struct State {
     destinations: BTreeMap<Arc<str>, Destination>,
     refuse_dead_letters: bool,
+    block_dead_letters: bool,
     binds_to_fail: u64,
 }
 
@@ -30,6 +40,7 @@ struct Destination {
     lose: u64,
     hold: bool,
     held: Vec<Held>,
+    most_bytes: Option<usize>,
 }
 
 /// A confirm that waits to be released.
@@ -112,9 +123,27 @@ impl Faults {
         self.arm().refuse_dead_letters = true;
     }
 
+    /// Answers no dead letter until [`Faults::accept_dead_letters`]; publishing one fails after 30 s.
+    pub fn block_dead_letters(&self) {
+        self.arm().block_dead_letters = true;
+    }
+
     /// Takes dead letters again.
     pub fn accept_dead_letters(&self) {
-        self.arm().refuse_dead_letters = false;
+        let mut state = self.arm();
+        state.refuse_dead_letters = false;
+        state.block_dead_letters = false;
+        drop(state);
+        self.unblocked.notify_waiters();
+    }
+
+    /// Refuses whatever is published to the destination with a larger payload, for good.
+    pub fn limit_payloads(&self, destination: &str, most_bytes: usize) {
+        self.arm()
+            .destinations
+            .entry(destination.into())
+            .or_default()
+            .most_bytes = Some(most_bytes);
     }
 
     /// Fails the next `count` binds as temporary, like a broker that isn't there yet.
@@ -187,6 +216,47 @@ impl Faults {
             held.confirm.complete(Err(lost_answer()));
             held.window.leave();
         }
+    }
+
+    /// An error for a payload that is larger than the destination takes.
+    pub(crate) fn check_size(&self, destination: &str, bytes: usize) -> Result<()> {
+        let most = self
+            .armed()
+            .and_then(|state| state.destinations.get(destination)?.most_bytes);
+        match most {
+            Some(most) if bytes > most => Err(Error::new(
+                ErrorKind::Payload,
+                format!("the payload has {bytes} bytes; `{destination}` takes at most {most}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many attempts to publish a dead letter there were, whatever came of them.
+    pub fn dead_letter_attempts(&self) -> u64 {
+        self.dead_letters.load(Ordering::SeqCst)
+    }
+
+    /// Waits while dead letters are blocked, at most as long as a broker's confirmation is waited for.
+    pub(crate) async fn dead_letter_arrived(&self, destination: &str) -> Result<()> {
+        self.dead_letters.fetch_add(1, Ordering::SeqCst);
+        let arrived = async {
+            loop {
+                let mut unblocked = std::pin::pin!(self.unblocked.notified());
+                // Registered before looking, so that an end in between is not missed.
+                unblocked.as_mut().enable();
+                if !self.armed().is_some_and(|state| state.block_dead_letters) {
+                    return;
+                }
+                unblocked.await;
+            }
+        };
+        tokio::time::timeout(CONFIRM_TIMEOUT, arrived).await.map_err(|_| {
+            Error::temporary(
+                ErrorKind::Timeout,
+                format!("the dead letter to `{destination}` was not confirmed within {CONFIRM_TIMEOUT:?}"),
+            )
+        })
     }
 
     pub(crate) fn check_dead_letter(&self, destination: &str) -> Result<()> {

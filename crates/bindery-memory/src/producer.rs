@@ -1,16 +1,16 @@
 //! The producer: appends at once and confirms at once, unless a fault says otherwise.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bindery_core::{Confirm, Error, ErrorKind, Full, Health, OutboundRecord, Producer};
 
 use crate::broker::Shared;
 use crate::faults::{Verdict, lost_answer, refused_publication};
-use crate::sync::Watch;
+use crate::sync::{Watch, lock};
 use crate::topic::{Refusal, Topic};
 
 /// Counts the records that were sent and not confirmed.
@@ -49,6 +49,8 @@ pub(crate) struct MemoryProducer {
     max_backlog: u64,
     close_timeout: Duration,
     closed: AtomicBool,
+    /// Since when a group is seen to be too far behind.
+    behind_since: Mutex<Option<SystemTime>>,
 }
 
 impl MemoryProducer {
@@ -71,6 +73,7 @@ impl MemoryProducer {
             max_backlog,
             close_timeout,
             closed: AtomicBool::new(false),
+            behind_since: Mutex::default(),
         }
     }
 
@@ -123,6 +126,12 @@ impl Producer for MemoryProducer {
         if !self.window.enter() {
             return Err(Box::new(Full { record, confirm }));
         }
+        let bytes = record.payload.as_ref().map_or(0, |payload| payload.len());
+        if let Err(error) = self.shared.faults.check_size(&self.topic.name, bytes) {
+            confirm.complete(Err(error));
+            self.window.leave();
+            return Ok(());
+        }
         match self.shared.faults.judge(&self.topic.name) {
             Verdict::Refuse => {
                 confirm.complete(Err(refused_publication(&self.topic.name)));
@@ -145,11 +154,17 @@ impl Producer for MemoryProducer {
     fn health(&self) -> Health {
         let health = self.shared.link.health();
         if self.shared.link.is_connected() && !self.topic.has_room(self.max_backlog) {
-            return Health::degraded(format!(
+            let since = *lock(&self.behind_since).get_or_insert_with(SystemTime::now);
+            let reason = format!(
                 "a group of `{}` is {} messages behind; publications wait for it",
                 self.topic.name, self.max_backlog
-            ));
+            );
+            return Health {
+                since,
+                ..Health::degraded(reason)
+            };
         }
+        *lock(&self.behind_since) = None;
         health
     }
 

@@ -261,7 +261,7 @@ impl Site {
         listener: &ListenerDefinition,
         function: Arc<dyn bindery_core::Listener>,
         spec: &InputSpec,
-        consumer: bindery_core::ConsumerSpec,
+        mut consumer: bindery_core::ConsumerSpec,
         outputs: &[Arc<OutputBinding>],
         context: &Arc<ListenerContext>,
     ) -> Result<()> {
@@ -314,7 +314,13 @@ impl Site {
             metrics,
             status,
             gauge,
-            consumer,
+            consumer: {
+                if matches!(spec.ordering, Ordering::Key { .. }) {
+                    // Blocked keys may have as much beside what is worked on.
+                    consumer.max_in_flight = consumer.max_in_flight.saturating_mul(2);
+                }
+                consumer
+            },
         };
         let task = InputBinding::new(parts, received, self.tasks.stop_inputs.clone());
         self.tasks.inputs.spawn(task.run());

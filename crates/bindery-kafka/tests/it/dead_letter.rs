@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use bindery_core::{DeadLetterRoute, ErrorKind, Failure, FailureReason, HeaderValue, Headers, RawMessage};
+use bindery_core::{
+    DeadLetterRoute, ErrorKind, Failure, FailureReason, HeaderValue, Headers, RawMessage, TRUNCATED_FROM,
+};
 use serde_json::json;
 
 use crate::support::*;
@@ -153,14 +155,36 @@ async fn a_dead_letter_that_would_be_too_large_is_shortened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_that_the_broker_refuses_is_an_error() {
+async fn a_dead_letter_that_its_topic_does_not_take_whole_has_a_shorter_body_and_says_so() {
     let binder = binder();
-    let (topic, producer) = topic(&binder, "park-gone", 1).await;
+    let (topic, producer) = topic(&binder, "park-cut", 1).await;
+    let options = json!({"enable-dlq": true, "dlq-name": unique("parked"), "topic.properties": {"max.message.bytes": "2000"}});
+    let mut bound = binder
+        .bind_consumer(&consumer(&topic, Some("g"), options))
+        .await
+        .unwrap();
+    send(&producer, record(&"x".repeat(5000))).await.unwrap();
+    let delivery = take(&mut bound, 1).await.remove(0);
+    publish(&bound.dead_letter, &delivery.message).await.unwrap();
+    let letter = read_one(bound.dead_letter.destination().unwrap(), 0);
+    assert_eq!(letter.header(TRUNCATED_FROM), b"5000");
+    let kept = letter.payload.as_ref().map(Vec::len);
+    assert!(matches!(kept, Some(625 | 1250)), "{kept:?}");
+    assert_eq!(
+        letter.header("x-original-offset"),
+        0_i64.to_be_bytes(),
+        "where the whole is"
+    );
+    close(bound).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_that_its_topic_never_takes_is_an_error_that_names_it() {
+    let binder = binder();
+    let (topic, producer) = topic(&binder, "park-never", 1).await;
     let parked = unique("parked");
-    let options = json!({
-        "enable-dlq": true, "dlq-name": parked,
-        "topic.properties": {"max.message.bytes": "1000"},
-    });
+    let options =
+        json!({"enable-dlq": true, "dlq-name": parked, "topic.properties": {"max.message.bytes": "100"}});
     let mut bound = binder
         .bind_consumer(&consumer(&topic, Some("g"), options))
         .await

@@ -4,20 +4,23 @@ use std::time::Duration;
 
 use bindery_core::{BindingName, Error, ErrorKind, Health};
 use rand::Rng;
+use tokio::time::Instant;
 
 use super::{BindingState, BindingStatus};
 
 /// The first and the longest pause while a broker can't be reached.
 const AWAY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 
-/// The back-off of one binding, with one log line for each change of what is wrong.
+/// The back-off of one binding, with one line in the log when it begins to wait, when the broker answers and refuses, and
+/// when it is bound.
 #[derive(Debug)]
 pub(crate) struct BindRetry {
     next: Duration,
     /// The pause when the broker answered and refused: trying soon can't help. `None` is for ever.
     refused: Option<Duration>,
     attempt: u32,
-    last: Option<String>,
+    /// Since when it is tried in vain, and whether the broker was away the last time.
+    waiting: Option<(Instant, bool)>,
 }
 
 impl BindRetry {
@@ -26,7 +29,7 @@ impl BindRetry {
             next: AWAY.0,
             refused,
             attempt: 0,
-            last: None,
+            waiting: None,
         }
     }
 
@@ -55,14 +58,21 @@ impl BindRetry {
             .unwrap_or_default();
         let reason = format!("{report}, attempt {}{next}", self.attempt);
         status.set(state, Health::down(reason));
-        if self.last.as_ref() != Some(&report) {
-            if away {
+        let attempt = self.attempt;
+        match self.waiting {
+            // What keeps the broker away may change with every attempt; that is told by health.
+            Some((_, was_away)) if was_away == away => {
+                tracing::debug!(binding.name = %binding, attempt, error = %report, "still not bound");
+            }
+            _ if away => {
                 tracing::warn!(binding.name = %binding, error = %report, "the binding waits for its broker");
-            } else {
+            }
+            _ => {
                 tracing::error!(binding.name = %binding, error = %report, "the binding can't be bound as configured");
             }
-            self.last = Some(report);
         }
+        let since = self.waiting.map_or_else(Instant::now, |(since, _)| since);
+        self.waiting = Some((since, away));
         match pause {
             Some(pause) => tokio::time::sleep(pause).await,
             None => std::future::pending().await,
@@ -71,8 +81,12 @@ impl BindRetry {
 
     /// Notes that the bind worked.
     pub(crate) fn succeeded(&mut self, binding: &BindingName) {
-        if self.last.take().is_some() {
-            tracing::info!(binding.name = %binding, attempts = self.attempt, "the binding is bound");
+        if let Some((since, _)) = self.waiting.take() {
+            let took = since.elapsed();
+            tracing::info!(
+                binding.name = %binding, attempts = self.attempt, lasted.ms = took.as_millis() as u64,
+                "the binding is bound after {took:.1?}"
+            );
         }
         self.attempt = 0;
         self.next = AWAY.0;

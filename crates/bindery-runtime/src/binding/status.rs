@@ -97,10 +97,7 @@ impl BindingStatus {
 
     /// So many messages wait for the given reason; the note lasts as long as the guard.
     pub(crate) fn note(self: &Arc<Self>, cause: Cause, messages: u64, reason: String) -> Note {
-        let number = self
-            .inner()
-            .troubles
-            .add(&self.name, cause.clone(), messages, reason);
+        let number = self.inner().troubles.add(&self.name, &cause, messages, reason);
         Note {
             status: self.clone(),
             cause,

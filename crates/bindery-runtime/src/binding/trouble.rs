@@ -54,18 +54,18 @@ struct Noted {
 
 impl Troubles {
     /// Adds a note; the first of its cause is told in the log.
-    pub(crate) fn add(&mut self, binding: &BindingName, cause: Cause, messages: u64, reason: String) -> u64 {
+    pub(crate) fn add(&mut self, binding: &BindingName, cause: &Cause, messages: u64, reason: String) -> u64 {
         self.counter += 1;
         let number = self.counter;
-        let begins = !self.by_cause.contains_key(&cause);
+        let begins = !self.by_cause.contains_key(cause);
         let trouble = self
             .by_cause
             .entry(cause.clone())
             .or_insert_with(|| Trouble::new(reason.clone()));
         trouble.notes.insert(number, Noted { messages, reason });
         // A held message has a line of its own, with its position.
-        if begins && cause != Cause::Held {
-            tracing::warn!(binding.name = %binding, "{}", trouble.describe(&cause));
+        if begins && *cause != Cause::Held {
+            tracing::warn!(binding.name = %binding, "{}", trouble.describe(cause));
         }
         number
     }

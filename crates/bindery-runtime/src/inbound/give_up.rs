@@ -122,7 +122,8 @@ impl Letter<'_> {
                 shared.pace.accepted();
                 return Waited::Elapsed;
             };
-            let next = shared.pace.refused(turn);
+            let next = shared.pace.refused(&turn);
+            drop(turn);
             self.waits(&error.report()).again(error.report(), next);
             if error.kind() == ErrorKind::Payload {
                 if self.lane.wait(unfit).await == Waited::Ending {

@@ -103,7 +103,7 @@ impl Pace {
     }
 
     /// A dead letter was refused. Gives the pause until the next attempt of the binding.
-    pub(crate) fn refused(&self, turn: Turn<'_>) -> Duration {
+    pub(crate) fn refused(&self, turn: &Turn<'_>) -> Duration {
         let mut state = self.state();
         let now = Instant::now();
         match (turn.is_open, state.next_at) {
@@ -147,7 +147,8 @@ mod tests {
                     if there.load(Ordering::SeqCst) {
                         return pace.accepted();
                     }
-                    pace.refused(turn);
+                    pace.refused(&turn);
+                    drop(turn);
                 }
             });
         }

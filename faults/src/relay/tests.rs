@@ -97,7 +97,7 @@ async fn a_throttle_limits_the_rate() {
     let text = "x".repeat(3_000);
     say(&mut stream, &text).await;
     hear(&mut stream, &text).await;
-    assert!(from.elapsed() >= Duration::from_millis(250));
+    assert!(from.elapsed() >= Duration::from_millis(150));
 }
 
 #[tokio::test]

@@ -64,8 +64,14 @@ impl RabbitVerifier {
 
     async fn drain_queue(&mut self, connection: &Connection, what: What, queue: &str) -> Result<()> {
         let channel = connection.create_channel().await?;
-        if waiting(&channel, queue).await?.unwrap_or_default() == 0 {
-            return Ok(());
+        match waiting(&channel, queue).await? {
+            None => return Ok(()),
+            Some(0) => {
+                // Left to itself it would be closing while the connection is being closed, which lapin calls an error.
+                channel.close(200, "OK".into()).await?;
+                return Ok(());
+            }
+            Some(_) => {}
         }
         channel
             .basic_qos(PREFETCH, BasicQosOptions { global: false })

@@ -1,6 +1,6 @@
 //! The binder: two connections, one to consume and one to publish, and what is bound over them.
 
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bindery_core::{
@@ -19,8 +19,6 @@ use crate::{consumer, producer};
 
 /// Spring compresses with the fastest level.
 const COMPRESSION_LEVEL: i64 = 1;
-/// The stack with which the client library survives header tables nested as deeply as a frame can hold.
-const ENOUGH_STACK_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Makes binders of kind `rabbit`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,7 +34,6 @@ impl BinderFactory for RabbitBinderFactory {
     }
 
     fn create(&self, spec: &BinderSpec) -> Result<Arc<dyn Binder>> {
-        warn_of_small_stacks();
         let settings = Arc::new(Settings::read(spec)?);
         let level = spec
             .options
@@ -95,20 +92,6 @@ fn check_destination(destination: &str) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// Says once that a message with deeply nested headers could end the process.
-fn warn_of_small_stacks() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let configured = std::env::var("RUST_MIN_STACK").ok().and_then(|bytes| bytes.parse().ok());
-        if configured.is_none_or(|bytes: u64| bytes < ENOUGH_STACK_BYTES) {
-            tracing::warn!(
-                "set RUST_MIN_STACK={ENOUGH_STACK_BYTES} in the environment: with a smaller stack a message whose headers \
-                 are nested a thousand levels deep ends the process"
-            );
-        }
-    });
 }
 
 /// A connection to one RabbitMQ broker or cluster.

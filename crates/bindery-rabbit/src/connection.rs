@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bindery_core::{Error, ErrorKind, Health};
 use futures_util::StreamExt;
-use lapin::tcp::AMQPUriTcpExt;
+use lapin::tcp::{AMQPUriTcpExt, AsyncTcpStream};
 use lapin::{Channel, Connection, ConnectionProperties, Event};
 use rand::Rng;
 use tokio::time::Instant;
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Refusal, is_unreadable, within};
 use crate::health::HealthBoard;
+use crate::screened::{self, Screened};
 use crate::settings::{Address, Settings};
 
 /// How long the broker may take for one call.
@@ -232,15 +233,16 @@ impl Link {
             .with_connection_name(name.into())
             .with_client_property("product".into(), "bindery".into())
             .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
-        let runtime = lapin::runtime::default_runtime().map_err(Refusal::from)?;
+        let plain = lapin::runtime::default_runtime().map_err(Refusal::from)?;
         let connecting = Connection::connector(
             uri,
-            runtime,
+            screened::runtime(),
             // The limit is set here as well, because this part runs on the library's own thread and would outlive us.
-            async move |uri, runtime| {
-                let connecting = AMQPUriTcpExt::connect_with_config_async(&uri, tls.as_ref(), &runtime);
+            async move |uri, _| {
+                let connecting = AMQPUriTcpExt::connect_with_config_async(&uri, tls.as_ref(), &plain);
                 match tokio::time::timeout(limit, connecting).await {
-                    Ok(stream) => stream.map_err(lapin::Error::from),
+                    Ok(Ok(stream)) => Ok(AsyncTcpStream::Plain(Screened::new(stream))),
+                    Ok(Err(error)) => Err(lapin::Error::from(error)),
                     Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
                 }
             },

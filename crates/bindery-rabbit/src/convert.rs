@@ -3,14 +3,15 @@
 use std::io::Read;
 use std::sync::{Arc, LazyLock};
 
-use bindery_core::{CONTENT_TYPE, HeaderValue, MESSAGE_KEY, Origin, RawMessage};
+use bindery_core::{CONTENT_TYPE, HeaderValue, MESSAGE_KEY, Origin, RawMessage, UNREADABLE_HEADERS};
 use bytes::Bytes;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 use crate::options::Patterns;
+use crate::screen::SUBSTITUTE;
 
-/// How deeply tables and lists in headers may be nested; deeper headers are left out.
+/// How deeply tables and lists in headers may be nested; deeper headers are left out, and the message is marked.
 pub(crate) const MAX_DEPTH: usize = 32;
 
 /// The names of headers that stand for AMQP properties, shared by all messages.
@@ -101,6 +102,7 @@ impl Inbound {
 
         let mut pairs: Vec<(Arc<str>, HeaderValue)> = Vec::with_capacity(10);
         let mut key = None;
+        let mut unreadable = false;
         let has_content_type = properties.content_type().is_some();
         for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
             let name = name.as_str();
@@ -109,7 +111,9 @@ impl Inbound {
             if hidden {
                 continue;
             }
-            let Some(value) = header_value(value, 0) else {
+            let readable = header_value(value, 0).filter(|_| !name.contains(char::from(SUBSTITUTE)));
+            let Some(value) = readable else {
+                unreadable = true;
                 continue;
             };
             if name == MESSAGE_KEY {
@@ -117,6 +121,9 @@ impl Inbound {
             } else if self.patterns.include(name) {
                 pairs.push((name.into(), value));
             }
+        }
+        if unreadable {
+            pairs.push((UNREADABLE_HEADERS.into(), HeaderValue::Bool(true)));
         }
         let mut property = |name: &Arc<str>, value: Option<HeaderValue>| {
             if let Some(value) = value

@@ -12,12 +12,13 @@
 //! * The message key travels in the header `scst_messageKey`.
 //!
 //! # Hostile messages
-//! The client library reads header tables recursively on a thread of its own. Set `RUST_MIN_STACK=67108864` in the
-//! environment, or a message whose headers are nested about a thousand levels deep ends the process. A header name
-//! that isn't UTF-8 breaks the connection each time the message is delivered. After the second time the consumers of that
-//! connection go on with connections of their own and one message at a time, for a minute at least, so that the others
-//! recover; a quorum queue with a delivery limit and a dead letter then gets rid of the message, a classic queue needs an
-//! operator who takes it out. Headers nested deeper than 32 levels are left out of a received message.
+//! The client library ends the connection at a header name that isn't UTF-8, and the process at headers that are nested
+//! a thousand levels deep. So every frame is screened before the library reads it: what is no text is replaced, what is
+//! nested deeper than 32 levels becomes bytes. Such headers are left out of the message, which is marked and goes to
+//! no handler but to the dead letter. Should a message end the connection all the same, twice, then the consumers of
+//! that connection go on with connections of their own and one message at a time, for a minute at least, so that the
+//! others recover; a quorum queue with a delivery limit and a dead letter then gets rid of the message, a classic queue
+//! needs an operator who takes it out.
 
 mod acks;
 #[cfg(test)]
@@ -46,6 +47,8 @@ mod producer;
 mod provision;
 mod publisher;
 mod render;
+mod screen;
+mod screened;
 mod settings;
 mod topology;
 #[cfg(test)]

@@ -159,7 +159,7 @@ impl ListenerContext {
     pub fn codec_for(&self, message: &RawMessage) -> Result<Codec, HandlerError> {
         if message.headers.get(UNREADABLE_HEADERS) == Some(&HeaderValue::Bool(true)) {
             return Err(HandlerError::undecodable(
-                "a header of the message can't be read: its name is no UTF-8",
+                "a header of the message can't be read: its name is no UTF-8, or it is nested too deeply",
             ));
         }
         let Some(content_type) = message.headers.content_type() else {

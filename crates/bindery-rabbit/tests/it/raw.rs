@@ -9,9 +9,10 @@ const METHOD: u8 = 1;
 const HEADER: u8 = 2;
 const BODY: u8 = 3;
 
-fn short(text: &str) -> Vec<u8> {
+fn short(text: impl AsRef<[u8]>) -> Vec<u8> {
+    let text = text.as_ref();
     let mut bytes = vec![u8::try_from(text.len()).unwrap()];
-    bytes.extend(text.as_bytes());
+    bytes.extend(text);
     bytes
 }
 
@@ -71,7 +72,7 @@ async fn read_method(stream: &mut TcpStream) -> (u16, u16) {
 }
 
 /// Publishes a message with the given header entries, and waits until the broker has it.
-pub async fn publish(exchange: &str, routing_key: &str, entries: &[Vec<u8>], body: &[u8]) {
+pub async fn publish(exchange: &str, routing_key: &[u8], entries: &[Vec<u8>], body: &[u8]) {
     soon("a raw publication", async {
         let mut stream = TcpStream::connect(address()).await.unwrap();
         stream.write_all(b"AMQP\x00\x00\x09\x01").await.unwrap();

@@ -28,8 +28,11 @@ fn fixture() -> Fixture {
         unreachable: Some(binder_with(json!({ "brokers": "127.0.0.1:1" }))),
         outage: Some(Arc::new(|| {
             let relay = Relay::start(&brokers(), Answers::Kafka);
-            let address = relay.address();
-            relay.outage(spec(&address))
+            let mut frail = spec(&relay.address());
+            // A member that is cut off can't leave its group: others wait for as long as its session lasts.
+            let configuration = json!({ "session.timeout.ms": "6000" });
+            frail.options.0.insert("configuration".to_owned(), configuration);
+            relay.outage(frail)
         })),
     }
 }

@@ -106,6 +106,9 @@ impl Inbound {
         let has_content_type = properties.content_type().is_some();
         for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
             let name = name.as_str();
+            if is_ours(name) {
+                continue;
+            }
             let hidden =
                 (has_content_type && name == CONTENT_TYPE) || (decompressed && name == AUTO_DECOMPRESS);
             if hidden {
@@ -238,14 +241,17 @@ pub(crate) fn header_value(value: &AMQPValue, depth: usize) -> Option<HeaderValu
     })
 }
 
-/// The decimal number `value / 10^scale`.
+/// The decimal number `value / 10^scale`. Other clients take the value's 32 bits for a signed number, whatever the
+/// protocol says.
 fn decimal_text(value: u32, scale: u8) -> String {
-    let digits = format!("{value:0>width$}", width = usize::from(scale) + 1);
+    let value = value.cast_signed();
+    let sign = if value < 0 { "-" } else { "" };
+    let digits = format!("{:0>width$}", value.unsigned_abs(), width = usize::from(scale) + 1);
     if scale == 0 {
-        return digits;
+        return format!("{sign}{digits}");
     }
     let point = digits.len() - usize::from(scale);
-    format!("{}.{}", &digits[..point], &digits[point..])
+    format!("{sign}{}.{}", &digits[..point], &digits[point..])
 }
 
 /// What is left of a content encoding when gzip, the outermost, is undone.
@@ -268,6 +274,12 @@ fn decompress(body: &[u8], limit: usize) -> Option<Bytes> {
     (plain.len() <= limit).then(|| plain.into())
 }
 
+/// Whether a header is ours to give: a sender that puts it into the table would speak for the broker, for example
+/// about the user that it checked.
+fn is_ours(name: &str) -> bool {
+    is_amqp_name(name) || name == UNREADABLE_HEADERS
+}
+
 /// Whether the header stands for an AMQP property or tells where a message came from.
 pub(crate) fn is_amqp_name(name: &str) -> bool {
     name.starts_with("amqp_")
@@ -288,3 +300,7 @@ pub(crate) fn gzip_over(previous: Option<&str>) -> String {
         _ => GZIP.to_owned(),
     }
 }
+
+#[cfg(test)]
+#[path = "headers_properties.rs"]
+mod properties;

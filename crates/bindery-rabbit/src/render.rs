@@ -164,7 +164,7 @@ impl Parts {
         })?;
         let value = amqp_value(value, 0).ok_or_else(|| {
             unsayable(format!(
-                "header `{name}` is nested deeper than {MAX_DEPTH} levels"
+                "header `{name}` is nested deeper than {MAX_DEPTH} levels, or a name within it has more than 255 bytes"
             ))
         })?;
         self.table.insert(name, value);
@@ -280,13 +280,19 @@ fn json_value(class: &str, text: &str) -> AMQPValue {
 }
 
 fn decimal(text: &str) -> Option<DecimalValue> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if whole.starts_with(['-', '+']) {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !is_number(whole) || !is_number(fraction) {
         return None;
     }
+    let value: i32 = format!("{sign}{whole}{fraction}").parse().ok()?;
     Some(DecimalValue {
         scale: u8::try_from(fraction.len()).ok()?,
-        value: format!("{whole}{fraction}").parse().ok()?,
+        value: value.cast_unsigned(),
     })
 }
 

@@ -137,6 +137,51 @@ fn every_type_of_header_passes_through_unchanged() {
 }
 
 #[test]
+fn a_decimal_is_signed_as_other_clients_take_it() {
+    for (text, value) in [
+        ("-1.10", (-110_i32).cast_unsigned()),
+        ("1.10", 110),
+        ("0.05", 5),
+        ("-0.05", (-5_i32).cast_unsigned()),
+    ] {
+        let decimal = AMQPValue::DecimalValue(DecimalValue { scale: 2, value });
+        let header = HeaderValue::Json {
+            class: "java.math.BigDecimal".into(),
+            text: text.into(),
+        };
+        assert_eq!(header_value(&decimal, 0), Some(header.clone()));
+        assert_eq!(amqp_value(&header, 0), Some(decimal));
+    }
+    let too_large = HeaderValue::Json {
+        class: "java.math.BigDecimal".into(),
+        text: "3000000000".into(),
+    };
+    assert_eq!(
+        amqp_value(&too_large, 0),
+        Some(AMQPValue::LongString("3000000000".into()))
+    );
+}
+
+#[test]
+fn a_sender_does_not_speak_for_the_broker() {
+    let mut table = FieldTable::default();
+    for name in [
+        "amqp_receivedUserId",
+        "amqp_receivedRoutingKey",
+        "x-bindery-unreadable-headers",
+    ] {
+        table.insert(name.into(), AMQPValue::Boolean(true));
+    }
+    let message = received(BasicProperties::default().with_headers(table), b"text");
+    assert_eq!(message.headers.get("amqp_receivedUserId"), None);
+    assert_eq!(
+        message.headers.get("amqp_receivedRoutingKey"),
+        Some(&HeaderValue::from("rk"))
+    );
+    assert_eq!(message.headers.get("x-bindery-unreadable-headers"), None);
+}
+
+#[test]
 fn an_output_without_an_included_content_type_is_untyped() {
     let capture: Value = serde_json::from_str(OUT).unwrap();
     let expected = properties(&capture["out"][0]["properties"]);

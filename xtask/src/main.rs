@@ -3,6 +3,7 @@
 
 mod brokers;
 mod ci;
+mod faults;
 mod install;
 mod paths;
 mod process;
@@ -33,6 +34,8 @@ enum Chore {
     },
     /// Run every test on all three binders, with the brokers that they need.
     Test(test::Arguments),
+    /// Kill, freeze and cut off processes and brokers while messages flow, and prove that none is lost.
+    Faults(faults::Arguments),
     /// Run the checks besides the tests: format, clippy, documentation, house rules, licences.
     Ci,
     /// Check the house rules that no other tool knows.
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Brokers { action } => brokers::run(&action),
         Chore::Test(arguments) => test::run(&arguments),
+        Chore::Faults(arguments) => faults::run(&arguments),
         Chore::Ci => ci::run(),
         Chore::Tidy => tidy::run(),
     };

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Returns the root of the workspace: of the one cargo runs this program for, or else of the one it was built in.
 pub(crate) fn workspace() -> PathBuf {
@@ -19,9 +20,18 @@ pub(crate) fn workspace() -> PathBuf {
 /// The variable that chooses a set of brokers; without it there is the one that everybody shares.
 pub(crate) const SET: &str = "BINDERY_BROKERS_SET";
 
+static DEFAULT_SET: OnceLock<&str> = OnceLock::new();
+
+/// Chooses a set of brokers for this command, unless the environment chooses one.
+pub(crate) fn set_by_default(name: &'static str) {
+    // Whoever says it first decides for the whole command.
+    DEFAULT_SET.set(name).ok();
+}
+
 /// Returns the name of the chosen set of brokers, empty for the one that everybody shares.
 pub(crate) fn set() -> String {
-    env::var(SET).unwrap_or_default()
+    let by_default = || DEFAULT_SET.get().copied().unwrap_or_default().to_owned();
+    env::var(SET).unwrap_or_else(|_| by_default())
 }
 
 /// Returns the folder below which the chosen brokers keep data, logs and process ids.

@@ -1,0 +1,109 @@
+//! `cargo xtask faults`: runs the fault bench on brokers of its own, because it kills them, and stops what it started.
+
+use std::env;
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+
+use crate::brokers::{self, Broker, Up, Way};
+use crate::{install, paths, process};
+
+/// The brokers that belong to the bench.
+const SET: &str = "faults";
+
+/// What the command takes.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Arguments {
+    /// Everything is for the bench itself: `--help` says what it takes.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    bench: Vec<String>,
+}
+
+/// Runs the bench; the exit code is its own.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.bench.iter().any(|argument| is_question(argument)) {
+        return bench(arguments, None);
+    }
+    paths::set_by_default(SET);
+    // Ctrl-C reaches the bench as well and ends it; this program must live on to stop the brokers.
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot listen to signals")?;
+    }
+    let mut missing = install::missing_for_the_build();
+    missing.extend(install::missing_for_the_brokers());
+    install::provide(&missing, false)?;
+    // The program and the service beside it; a run alone would build only the program.
+    process::run(cargo().args(["build", "--package", "faults", "--bins"]))?;
+    // Processes, not containers: a relay stands before Kafka's second listener, which containers don't have.
+    let up = brokers::up(Some(Way::Packages), only(&arguments.bench))?;
+    let outcome = if interrupted.load(Ordering::Relaxed) {
+        Ok(ExitCode::from(130))
+    } else {
+        bench(arguments, Some(&up))
+    };
+    brokers::stop_started(&up)?;
+    outcome
+}
+
+/// Whether the bench only answers something, for which it needs no brokers.
+fn is_question(argument: &str) -> bool {
+    matches!(argument, "--list" | "--help" | "-h")
+}
+
+/// The one broker that the bench is told to use, so that two benches with one broker each don't meet.
+fn only(arguments: &[String]) -> Option<Broker> {
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let value = match argument.strip_prefix("--broker") {
+            Some("") => rest.next().map(String::as_str),
+            Some(value) => value.strip_prefix('='),
+            None => None,
+        };
+        if let Some(value) = value {
+            return Broker::from_str(value, true).ok();
+        }
+    }
+    None
+}
+
+fn bench(arguments: &Arguments, up: Option<&Up>) -> Result<ExitCode> {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--package", "faults", "--bin", "faults", "--"]);
+    command.args(&arguments.bench);
+    command.envs(up.iter().flat_map(|up| up.settings.variables()));
+    if let Ok(program) = env::current_exe() {
+        command.env("XTASK", program);
+    }
+    let status = command.status().context("cannot run the bench")?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(130)))
+}
+
+fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(paths::workspace());
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(text: &str) -> Option<Broker> {
+        let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        only(&words)
+    }
+
+    #[test]
+    fn only_the_broker_that_is_named_is_started() {
+        assert_eq!(chosen("--case T2 --broker kafka"), Some(Broker::Kafka));
+        assert_eq!(chosen("--broker=rabbit --seed 3"), Some(Broker::Rabbit));
+        assert_eq!(chosen("--broker memory"), None);
+        assert_eq!(chosen("--case T2"), None);
+    }
+}

@@ -59,6 +59,8 @@ async fn main() -> Result<ExitCode> {
         .with_env_filter("error,rdkafka=off,lapin=off")
         .init();
 
+    // The service processes have another working directory.
+    let folder = std::path::absolute(&arguments.folder)?;
     let (kafka, rabbit) = (Kafka::from_environment()?, Rabbit::from_environment()?);
     let tracks = [Broker::Kafka, Broker::Rabbit, Broker::Memory]
         .into_iter()
@@ -70,7 +72,7 @@ async fn main() -> Result<ExitCode> {
                 seed: arguments.seed,
                 kafka: kafka.clone(),
                 rabbit: rabbit.clone(),
-                folder: arguments.folder.clone(),
+                folder: folder.clone(),
             };
             track(context, &arguments.case)
         });
@@ -88,12 +90,12 @@ async fn main() -> Result<ExitCode> {
         machine: Machine::this(),
         cases: reports,
     };
-    report.write(&arguments.folder)?;
+    report.write(&folder)?;
     let held = report.cases.iter().filter(|case| case.holds()).count();
     println!(
         "{held} of {} cases hold; {}",
         report.cases.len(),
-        arguments.folder.join("report.md").display()
+        folder.join("report.md").display()
     );
     Ok(if report.holds() {
         ExitCode::SUCCESS

@@ -18,30 +18,45 @@ const SESSION: Duration = Duration::from_secs(6);
 
 /// T2: one of three processes after the other is killed at 2,500 messages/s, and started again at once.
 pub(super) async fn storm(context: &Context) -> Result<CaseReport> {
-    let mut scene = Scene::open(context, "T2")?;
+    let scene = Scene::open(context, "T2")?;
+    kill_some(scene, context.scaled(2, 20), SESSION + Duration::from_secs(5)).await
+}
+
+/// T2 with static members: a process that is back within the session has its partitions at once.
+pub(super) async fn storm_of_static_members(context: &Context) -> Result<CaseReport> {
+    let mut scene = Scene::open(context, "T2-static")?;
+    scene.argument(
+        "stream.kafka.binder.configuration.group.instance.id",
+        "${BENCH_INSTANCE}",
+    );
+    kill_some(scene, context.scaled(3, 20), Duration::from_secs(5)).await
+}
+
+async fn kill_some(mut scene: Scene, kills: usize, limit: Duration) -> Result<CaseReport> {
     scene.rules.order = Order::PerKey;
-    scene.rules.recovery = SESSION + Duration::from_secs(5);
-    let kills = context.scaled(4, 20);
+    scene.rules.recovery = limit;
     scene.start_all(&["a", "b", "c"]).await?;
+    let per_second = 2_500;
     let load = Load {
-        count: context.scaled(10_000, 250_000),
-        per_second: 2_500,
+        count: 1_000_000,
+        per_second,
         ..Load::default()
     };
     let load = scene.load(load, |_| {})?;
     for _ in 0..kills {
-        let pauses = context
-            .scaled([500, 900], [4_000, 6_000])
-            .map(Duration::from_millis);
-        scene.pause(pauses[0], pauses[1]).await;
-        let victim = scene.any();
+        scene.caught_up(300, PATIENCE).await?;
+        scene
+            .pause(Duration::from_millis(500), Duration::from_millis(1_500))
+            .await;
+        let victim = scene.busy()?;
         scene.kill_and_restart(&victim).await?;
     }
+    load.stop();
     load.finished().await?;
     scene.settle(PATIENCE).await?;
-    let limit = match context.broker {
+    let limit = match scene.context.broker {
         Broker::Rabbit => Duration::from_secs(2),
-        Broker::Kafka | Broker::Memory => SESSION + Duration::from_secs(5),
+        Broker::Kafka | Broker::Memory => limit,
     };
     let mut report = scene.conclude().await?;
     let most = report.faults.iter().map(|fault| fault.repeated.len()).max();
@@ -69,7 +84,7 @@ pub(super) async fn freeze(context: &Context) -> Result<CaseReport> {
     )?;
     for _ in 0..context.scaled(1, 4) {
         scene.pause(Duration::from_secs(1), Duration::from_secs(2)).await;
-        let victim = scene.any();
+        let victim = scene.busy()?;
         scene.freeze(&victim, SESSION * 2).await?;
     }
     load.finished().await?;

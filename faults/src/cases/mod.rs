@@ -62,6 +62,12 @@ pub const ALL: &[Case] = &[
     ),
     case!("T2", "processes are killed under load", BROKERS, kill::storm),
     case!(
+        "T2-static",
+        "the same, with static members",
+        &[Broker::Kafka],
+        kill::storm_of_static_members
+    ),
+    case!(
         "T3",
         "a process is frozen for two sessions",
         BROKERS,

@@ -46,11 +46,16 @@ impl Destinations {
 
     /// What a service process is told of them.
     pub fn arguments(&self, broker: Broker) -> Vec<String> {
-        vec![
+        let mut arguments = vec![
             format!("--bench.binder={}", broker.name()),
             format!("--bench.in={}", self.inputs.join(",")),
             format!("--bench.out={}", self.output),
-        ]
+        ];
+        if broker != Broker::Rabbit {
+            let key = "--stream.bindings.transfer-out-0.producer.partition-key-expression=payload.key";
+            arguments.push(key.to_owned());
+        }
+        arguments
     }
 
     /// The queues of the inputs, on RabbitMQ.

@@ -149,11 +149,4 @@ impl Scene {
         }
         Ok(())
     }
-
-    /// The process that most recently had an effect on the given share of the work; the first one where none had.
-    pub fn any(&mut self) -> String {
-        use rand::seq::IndexedRandom;
-        let names = self.running();
-        names.choose(&mut self.random).cloned().unwrap_or_default()
-    }
 }

@@ -1,13 +1,14 @@
 //! Waits until every acknowledged message has come to its end.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use rand::seq::IndexedRandom;
 use tokio::time::{Instant, sleep};
 
 use super::Scene;
-use crate::ledger::{Outcome, Record};
+use crate::ledger::{Moment, Outcome, Record};
 
 const POLL: Duration = Duration::from_millis(200);
 
@@ -20,6 +21,8 @@ pub struct Quiet {
     pub ended: HashSet<u64>,
     /// Marks of hostile messages that lie in the dead letter.
     pub marks: HashSet<String>,
+    /// When each process last had an effect.
+    pub last_effect: HashMap<String, Moment>,
 }
 
 impl Quiet {
@@ -35,8 +38,9 @@ impl Quiet {
                 } => {
                     self.acknowledged.insert(id);
                 }
-                Record::End { id, .. } => {
+                Record::End { id, instance, at, .. } => {
                     self.ended.insert(id);
+                    self.last_effect.insert(instance, at);
                 }
                 Record::DeadLetter { id, mark, .. } => {
                     self.ended.extend(id);
@@ -61,6 +65,43 @@ impl Scene {
     /// When a ledger can't be read.
     pub fn observe(&mut self) -> Result<bool> {
         Ok(self.quiet.take(self.tail.next()?))
+    }
+
+    /// Waits until fewer than `few` acknowledged messages are open: the service has caught up with its load.
+    ///
+    /// # Errors
+    /// When it doesn't within `deadline`, or a ledger can't be read.
+    pub async fn caught_up(&mut self, few: usize, deadline: Duration) -> Result<()> {
+        let until = Instant::now() + deadline;
+        loop {
+            self.observe()?;
+            let open = self.quiet.open();
+            if open < few {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                bail!("{open} messages are still open after {deadline:?}");
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// A running process that had an effect within the last second, as the seed chooses; any, where none had.
+    ///
+    /// # Errors
+    /// When a ledger can't be read.
+    pub fn busy(&mut self) -> Result<String> {
+        self.observe()?;
+        let now = Moment::now();
+        let mut names = self.running();
+        let is_busy = |name: &String| {
+            let last = self.quiet.last_effect.get(name);
+            last.is_some_and(|last| now.since(*last) < Duration::from_secs(1))
+        };
+        if names.iter().any(is_busy) {
+            names.retain(is_busy);
+        }
+        Ok(names.choose(&mut self.random).cloned().unwrap_or_default())
     }
 
     /// Reads outputs and dead letters into the ledgers. Not while the broker is away.

@@ -9,6 +9,8 @@ mod fixture;
 mod lanes;
 mod layers;
 mod lifecycle;
+mod logs;
 mod outputs;
 mod regressions;
 mod suppliers;
+mod waiting;

@@ -94,10 +94,6 @@ impl OffsetTracker {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use proptest::prelude::*;
-
     use super::*;
 
     fn tracker(offsets: impl IntoIterator<Item = i64>) -> OffsetTracker {
@@ -150,50 +146,5 @@ mod tests {
         tracker.settle(0, true);
         tracker.mark_stored(1);
         assert_eq!(tracker.committable(), None);
-    }
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        HandOut { gap: i64 },
-        Settle { pick: usize, accepted: bool },
-    }
-
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let step = prop_oneof![
-            (1..5_i64).prop_map(|gap| Step::HandOut { gap }),
-            (any::<usize>(), prop::bool::weighted(0.9))
-                .prop_map(|(pick, accepted)| Step::Settle { pick, accepted }),
-        ];
-        prop::collection::vec(step, 0..200)
-    }
-
-    proptest! {
-        #[test]
-        fn the_tracker_agrees_with_a_map_of_all_offsets(steps in steps()) {
-            let mut tracker = OffsetTracker::default();
-            let mut model: BTreeMap<i64, Option<bool>> = BTreeMap::new();
-            let mut last = 0;
-            for step in steps {
-                match step {
-                    Step::HandOut { gap } => {
-                        last += gap;
-                        tracker.hand_out(last);
-                        model.insert(last, None);
-                    }
-                    Step::Settle { pick, accepted } if !model.is_empty() => {
-                        let offset = *model.keys().nth(pick % model.len()).unwrap();
-                        let open = model[&offset].is_none();
-                        prop_assert_eq!(tracker.settle(offset, accepted), open);
-                        if open {
-                            model.insert(offset, Some(accepted));
-                        }
-                    }
-                    Step::Settle { .. } => {}
-                }
-                let committable = model.iter().take_while(|(_, state)| **state == Some(true)).last();
-                prop_assert_eq!(tracker.committable(), committable.map(|(offset, _)| offset + 1));
-                prop_assert_eq!(tracker.unsettled(), model.values().filter(|state| state.is_none()).count());
-            }
-        }
     }
 }

@@ -1,5 +1,8 @@
 //! Points in time as the JVM writes them into headers: ISO-8601 in UTC with milliseconds.
 
+/// The milliseconds of the years 0 to 9999: the points in time that are written with four digits for the year.
+pub(crate) const WRITABLE: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
+
 /// Milliseconds since the epoch as `1970-01-01T00:00:00.000Z`.
 pub(crate) fn format(millis: i64) -> String {
     let (days, of_day) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));

@@ -6,17 +6,20 @@ use bindery_core::{CONTENT_TYPE, HeaderValue};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use super::outbound::NEVER;
 use super::{
     BOOLEAN, DATE, DOUBLE, INTEGER, LIST, LONG, MAP, STRING, TYPES, UNREADABLE_HEADERS, encoded, is_raw,
 };
 use crate::time;
 
 /// Reads encoded headers: what `spring_json_header_types` names has its type, the rest is bytes. Of a name that comes
-/// more than once all values stay, the last one on top. What can't be read as its type stays bytes.
+/// more than once all values stay, the last one on top. What can't be read as its type stays bytes. Headers that are
+/// never sent are left out: who sends them all the same would speak for this program, for example about the partition
+/// of an output that copies its input's headers.
 pub(crate) fn read(bytes: &Bytes) -> Vec<(Arc<str>, HeaderValue)> {
     let types = types(bytes);
     let mut headers: Vec<_> = encoded::pairs(bytes)
-        .filter(|(name, _)| *name != TYPES)
+        .filter(|(name, _)| !is_ours(name))
         .map(|(name, value)| {
             let class = types.as_ref().and_then(|types| types.get(name)?.as_str());
             (name.into(), decode(name, class, value))
@@ -26,6 +29,12 @@ pub(crate) fn read(bytes: &Bytes) -> Vec<(Arc<str>, HeaderValue)> {
         headers.push((UNREADABLE_HEADERS.into(), HeaderValue::Bool(true)));
     }
     headers
+}
+
+/// Whether a header is ours to give. The mark of unreadable headers stays in dead letters, as bytes: it marks nothing
+/// there.
+fn is_ours(name: &str) -> bool {
+    NEVER.contains(&name) && name != UNREADABLE_HEADERS
 }
 
 /// The types, if the record has them. The last such header wins, as with any other.
@@ -44,7 +53,7 @@ fn decode(name: &str, class: Option<&str>, value: Option<Bytes>) -> HeaderValue 
     let Ok(text) = std::str::from_utf8(&value) else {
         return HeaderValue::Bytes(value);
     };
-    match class {
+    match class.filter(|_| name != UNREADABLE_HEADERS) {
         Some(class) => typed(class, text).unwrap_or(HeaderValue::Bytes(value)),
         None if is_raw(name) || name == CONTENT_TYPE => HeaderValue::Text(unquoted(text).as_str().into()),
         None => HeaderValue::Bytes(value),
@@ -58,7 +67,9 @@ fn typed(class: &str, text: &str) -> Option<HeaderValue> {
         INTEGER => HeaderValue::Int(i32::try_from(json()?.as_i64()?).ok()?),
         LONG => HeaderValue::Long(json()?.as_i64()?),
         BOOLEAN => HeaderValue::Bool(json()?.as_bool()?),
-        DOUBLE => HeaderValue::Double(json()?.as_f64()?),
+        // JSON's own reader may be off by the last bit.
+        DOUBLE if json()?.is_number() => HeaderValue::Double(text.trim().parse().ok()?),
+        DOUBLE => return None,
         DATE => HeaderValue::Timestamp(date(&json()?)?),
         LIST | MAP => from_json(&json()?),
         _ => {
@@ -81,9 +92,10 @@ fn unquoted(text: &str) -> String {
     text.to_owned()
 }
 
+/// A point in time that can be written again.
 fn date(value: &Value) -> Option<i64> {
     match value {
-        Value::Number(millis) => millis.as_i64(),
+        Value::Number(millis) => millis.as_i64().filter(|millis| time::WRITABLE.contains(millis)),
         Value::String(text) => time::parse(text),
         _ => None,
     }

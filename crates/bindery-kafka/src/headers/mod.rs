@@ -41,4 +41,6 @@ const LIST: &str = "java.util.ArrayList";
 const MAP: &str = "java.util.LinkedHashMap";
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

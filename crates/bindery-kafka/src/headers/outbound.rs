@@ -8,7 +8,7 @@ use super::{BOOLEAN, DATE, DOUBLE, INTEGER, LIST, LONG, MAP, STRING, TYPES, UNRE
 use crate::time;
 
 /// Headers that are about a record's place or its consumer, and are never copied to another record.
-const NEVER: &[&str] = &[
+pub(super) const NEVER: &[&str] = &[
     "kafka_acknowledgment",
     "kafka_consumer",
     "kafka_messageKey",
@@ -62,14 +62,17 @@ pub(crate) fn render(headers: &Headers, patterns: &Patterns) -> Rendered {
         if NEVER.contains(&name) || !patterns.allow(name) {
             continue;
         }
-        let Some((bytes, class)) = encode(value) else {
-            continue;
-        };
         rendered.pairs.retain(|(known, _)| known != name);
         types.remove(name);
+        let encoded = match value {
+            HeaderValue::Text(text) if is_raw(name) => Some((text.as_bytes().to_vec(), None)),
+            value => encode(value),
+        };
+        let Some((bytes, class)) = encoded else {
+            continue;
+        };
         rendered.pairs.push((name.to_owned(), bytes));
-        let raw_text = is_raw(name) && matches!(value, HeaderValue::Text(_));
-        if let Some(class) = class.filter(|_| !raw_text) {
+        if let Some(class) = class {
             types.insert(name.to_owned(), Value::from(class));
         }
     }
@@ -102,6 +105,8 @@ fn encode(value: &HeaderValue) -> Option<(Vec<u8>, Option<&str>)> {
     match value {
         HeaderValue::Null => None,
         HeaderValue::Bytes(bytes) => Some((bytes.to_vec(), None)),
+        // Readers take a text that begins with a quote for JSON.
+        HeaderValue::Text(text) if text.starts_with('"') => typed(Value::from(&**text).to_string(), STRING),
         HeaderValue::Text(text) => typed(text.to_string(), STRING),
         HeaderValue::Bool(value) => typed(value.to_string(), BOOLEAN),
         HeaderValue::Int(value) => typed(value.to_string(), INTEGER),

@@ -6,6 +6,8 @@ mod commit;
 mod poll;
 mod rebalance;
 mod shared;
+#[cfg(test)]
+mod shared_properties;
 mod statistics;
 
 use std::collections::BTreeSet;

@@ -160,6 +160,7 @@ impl Shared {
         let config = self.connection.consumer(spec.group.as_deref(), &group, options)?;
         let running = consumer::start(Plan {
             topic: spec.destination.clone(),
+            commit_interval: options.commit_interval,
             first_position: first_position(spec, options, &config),
             config,
             fixed_partitions: (!options.auto_rebalance).then(|| share(spec, partitions)),

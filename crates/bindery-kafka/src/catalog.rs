@@ -23,7 +23,8 @@ const COMPRESSION: Accepts = Accepts::Choice(&["none", "gzip", "snappy", "lz4", 
 
 const BEANS: &str = "there are no beans; the property is ignored";
 const BYTES: &str = "keys and payloads are bytes to the client; set the binding's `content-type`";
-const COMMITS: &str = "offsets are committed every second as messages are settled";
+const COMMITS: &str =
+    "offsets are committed as messages are settled; the binding's `commit-interval` says how often at most";
 const HEADERS: &str = "headers of every type are read, and no class is ever loaded";
 const BATCHES: &str = "the binder fetches in batches of its own size; `max-in-flight` bounds them";
 const METRICS: &str = "the lag is measured all the time, from the client's own statistics";
@@ -76,6 +77,7 @@ const CONSUMER: &[PropertyDef] = &[
     PropertyDef::new("auto-rebalance-enabled", Accepts::Flag),
     PropertyDef::new("start-offset", Accepts::Choice(&["earliest", "latest"])),
     PropertyDef::new("reset-offsets", Accepts::Flag),
+    PropertyDef::new("commit-interval", Accepts::Millis),
     PropertyDef::new("enable-dlq", Accepts::Flag),
     PropertyDef::new("dlq-name", Accepts::Text),
     PropertyDef::new("dlq-partitions", COUNT),

@@ -25,6 +25,7 @@ fn consumer_options(configuration: &[(&str, &str)], start: Option<StartOffset>) 
         auto_rebalance: true,
         start_offset: start,
         reset_offsets: false,
+        commit_interval: std::time::Duration::from_millis(10),
         dead_letter: None,
         configuration: configuration
             .iter()

@@ -7,7 +7,8 @@
 //!   when somebody asks for one. A message whose headers have a name that isn't UTF-8 arrives without that header and
 //!   with [`UNREADABLE_HEADERS`].
 //! * **Offsets.** Deliveries are settled in any order, from any thread. What is committed is the offset after the
-//!   longest run of accepted messages: every second, or after 1,000 messages, and when partitions are given back.
+//!   longest run of accepted messages: as soon as something is settled and the
+//!   last commit is answered, at most each `commit-interval` (10 ms), and when partitions are given back.
 //! * **Rebalancing.** When partitions are taken away the binder cancels their sources and waits for started work, at
 //!   most 30 s and half of `max.poll.interval.ms`; then it commits and lets go. Settlements that come later are dropped.
 //! * **Producing.** Producers are idempotent and shared by outputs that configure them alike. A record's answer

@@ -1,6 +1,7 @@
 //! The binder's properties of one binding as typed values.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bindery_core::{ConsumerSpec, Error, ErrorKind, Options, ProducerSpec, Result};
 use serde_json::Value;
@@ -53,12 +54,17 @@ pub(crate) struct DeadLetterOptions {
     pub(crate) configuration: BTreeMap<String, String>,
 }
 
+/// The default of `commit-interval`: short, because what is settled and not committed comes again after a crash.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(10);
+
 /// `kafka.bindings.<name>.consumer.*`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ConsumerOptions {
     pub(crate) auto_rebalance: bool,
     pub(crate) start_offset: Option<StartOffset>,
     pub(crate) reset_offsets: bool,
+    /// `commit-interval`: how often offsets are committed at most.
+    pub(crate) commit_interval: Duration,
     pub(crate) dead_letter: Option<DeadLetterOptions>,
     pub(crate) configuration: BTreeMap<String, String>,
     pub(crate) topic: TopicOptions,
@@ -83,6 +89,10 @@ impl ConsumerOptions {
                 _ => None,
             },
             reset_offsets: options.flag("reset-offsets", false),
+            commit_interval: options
+                .integer("commit-interval")
+                .and_then(|millis| u64::try_from(millis).ok())
+                .map_or(COMMIT_INTERVAL, Duration::from_millis),
             dead_letter: dead_letter(spec)?,
             configuration: options.text_map("configuration"),
             topic: TopicOptions::read(options),
@@ -245,8 +255,6 @@ pub(crate) fn configuration(message: impl Into<String>) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use bindery_core::BindingName;
     use serde_json::json;
 

@@ -1,18 +1,20 @@
 //! Storing and committing offsets: what was accepted without a gap, as the next offset to consume.
 
+use bindery_core::fail_point;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::Offset;
 
 use super::rebalance::ConsumeContext;
 use super::shared::Shared;
 
-/// Stores the offsets that moved. Storing is the fence: the library refuses partitions that aren't assigned.
-pub(crate) fn store(consumer: &BaseConsumer<ConsumeContext>, shared: &Shared) {
+/// Stores the offsets that moved, and tells whether any did. Storing is the fence: the library refuses partitions that
+/// aren't assigned.
+pub(crate) fn store(consumer: &BaseConsumer<ConsumeContext>, shared: &Shared) -> bool {
     let next = shared.committable();
     if next.is_empty() {
-        return;
+        return false;
     }
     let mut list = TopicPartitionList::with_capacity(next.len());
     for (partition, offset) in &next {
@@ -26,12 +28,16 @@ pub(crate) fn store(consumer: &BaseConsumer<ConsumeContext>, shared: &Shared) {
     }
     if let Err(error) = consumer.store_offsets(&list) {
         tracing::debug!(topic = &*shared.topic, "offsets were not stored: {error}");
-        return;
+        return false;
     }
+    let mut moved = false;
     // A list that was stored in part is a success to the library; each element has its own result.
     for element in list.elements() {
         match (element.error(), next.get(&element.partition())) {
-            (Ok(()), Some(offset)) => shared.mark_stored(element.partition(), *offset),
+            (Ok(()), Some(offset)) => {
+                shared.mark_stored(element.partition(), *offset);
+                moved = true;
+            }
             (Ok(()), None) => {}
             (Err(error), _) => {
                 tracing::debug!(
@@ -42,16 +48,45 @@ pub(crate) fn store(consumer: &BaseConsumer<ConsumeContext>, shared: &Shared) {
             }
         }
     }
+    moved
 }
 
-/// Commits what is stored. Waiting for the answer has no deadline of its own: with the coordinator gone it may take
-/// as long as the session.
-pub(crate) fn commit(consumer: &BaseConsumer<ConsumeContext>, shared: &Shared, mode: CommitMode) {
-    shared.reset_settled();
-    match consumer.commit_consumer_state(mode) {
-        Ok(()) => {}
-        Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) => {}
-        // The next commit carries the same offsets and more.
-        Err(error) => tracing::debug!(topic = &*shared.topic, "offsets were not committed: {error}"),
+/// Commits what is stored and waits for the answer. The wait has no deadline of its own: with the coordinator gone it
+/// may take as long as the session.
+pub(crate) fn commit(consumer: &BaseConsumer<ConsumeContext>) -> KafkaResult<()> {
+    fail_point!("after-store-before-commit");
+    consumer.commit_consumer_state(CommitMode::Sync)
+}
+
+/// Stores and commits before partitions are given back, behind the commit that may be under way.
+pub(crate) fn finish(consumer: &BaseConsumer<ConsumeContext>, shared: &Shared) {
+    let _hold = consumer.client().context().committer.hold();
+    store(consumer, shared);
+    fail_point!("in-revoke-before-commit");
+    if let Err(error) = consumer.commit_consumer_state(CommitMode::Sync)
+        && !is_empty(&error)
+    {
+        tracing::warn!(
+            topic = &*shared.topic,
+            "offsets were not committed, what they stand for is delivered again: {error}"
+        );
     }
+}
+
+/// Whether a commit failed because there was nothing to commit.
+pub(crate) fn is_empty(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(Code::NoOffset)
+}
+
+/// Whether a commit failed because the group is being shared out anew, which is no trouble by itself.
+pub(crate) fn is_rebalance(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::RebalanceInProgress
+                | Code::IllegalGeneration
+                | Code::UnknownMemberId
+                | Code::AssignmentLost
+        )
+    )
 }

@@ -3,6 +3,8 @@
 mod batch;
 mod brake;
 mod commit;
+mod committer;
+mod pace;
 mod poll;
 mod rebalance;
 mod shared;
@@ -29,6 +31,7 @@ use rdkafka::topic_partition_list::Offset;
 use rdkafka::{ClientConfig, TopicPartitionList};
 use tokio::sync::mpsc;
 
+use self::committer::Committer;
 use self::poll::{Connect, Poller};
 use self::rebalance::ConsumeContext;
 pub(crate) use self::rebalance::FirstPosition;
@@ -47,6 +50,8 @@ const ASSIGN_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Plan {
     pub(crate) topic: Arc<str>,
     pub(crate) config: ClientConfig,
+    /// How often offsets are committed at most.
+    pub(crate) commit_interval: Duration,
     pub(crate) first_position: FirstPosition,
     /// The partitions to take without a group's rebalancing.
     pub(crate) fixed_partitions: Option<Vec<i32>>,
@@ -73,7 +78,7 @@ pub(crate) fn start(plan: Plan) -> Result<Running> {
     );
     let first = connect()?;
     let (sender, receiver) = mpsc::channel(CHANNEL);
-    let poller = Poller::new(shared.clone(), sender);
+    let poller = Poller::new(shared.clone(), sender, plan.commit_interval);
     thread::Builder::new()
         .name(format!("kafka-poll-{}", shared.topic))
         .spawn(move || poller.run(first, connect))
@@ -104,6 +109,7 @@ fn connector(
             shared: shared.clone(),
             first_position,
             known: known.clone(),
+            committer: Committer::default(),
         };
         let consumer: BaseConsumer<ConsumeContext> = config
             .create_with_context(context)

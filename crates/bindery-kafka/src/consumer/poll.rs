@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use bindery_core::{DeliveryBatch, Status, fail_point};
+use bindery_core::{DeliveryBatch, Status};
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
 use tokio::sync::mpsc;
@@ -17,25 +17,20 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::batch::BatchBuilder;
 use super::brake::{Brake, PATIENCE, wants_pause};
 use super::commit;
+use super::pace::Pace;
 use super::rebalance::ConsumeContext;
 use super::shared::{Place, Shared, Stage};
 use crate::backoff::Backoff;
 use crate::error::by_code;
 
-/// Offsets are committed this often, where they moved.
-const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
-/// Offsets are committed earlier after so many messages,
-const COMMIT_MESSAGES: usize = 1000;
-/// but not more often than this.
-const COMMIT_MIN_INTERVAL: Duration = Duration::from_millis(100);
-/// How long a poll waits for a message.
+/// How long a poll waits for a message while nothing is in progress.
 const POLL: Duration = Duration::from_millis(50);
 /// The same while something is paused and may be resumed any moment.
 const POLL_PAUSED: Duration = Duration::from_millis(2);
 /// How long one wait within [`PATIENCE`] takes, unless somebody wakes the thread.
 const NAP: Duration = Duration::from_millis(5);
 /// How many messages are polled before everything else gets its turn.
-const BURST: usize = 4096;
+const BURST: usize = 1024;
 
 /// Makes a consumer that has subscribed or taken its partitions.
 pub(crate) type Connect =
@@ -53,7 +48,16 @@ pub(crate) struct Poller {
     brake: Brake,
     /// Since when nothing may be delivered: the channel is full, or all sources are paused.
     blocked_since: Option<Instant>,
-    last_commit: Instant,
+    pace: Pace,
+}
+
+/// Ends the thread that commits and waits for it, where it is given.
+fn end_committing(consumer: &BaseConsumer<ConsumeContext>, committing: Option<JoinHandle<()>>) {
+    consumer.client().context().committer.end();
+    if let Some(committing) = committing {
+        // It panics nowhere; and if it did, nothing would follow from it here.
+        let _ = committing.join();
+    }
 }
 
 /// Why polling ended.
@@ -63,7 +67,11 @@ enum End {
 }
 
 impl Poller {
-    pub(crate) fn new(shared: Arc<Shared>, sender: mpsc::Sender<DeliveryBatch>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        sender: mpsc::Sender<DeliveryBatch>,
+        commit_interval: Duration,
+    ) -> Self {
         Self {
             shared,
             sender: Some(sender),
@@ -73,7 +81,7 @@ impl Poller {
             backlog: VecDeque::new(),
             brake: Brake::default(),
             blocked_since: None,
-            last_commit: Instant::now(),
+            pace: Pace::new(commit_interval, Instant::now()),
         }
     }
 
@@ -84,12 +92,17 @@ impl Poller {
         let mut backoff = Backoff::new();
         while !self.shared.is_closing() {
             if let Some(current) = consumer.take() {
-                match self.poll_until_end(&current) {
-                    End::Closed => self.close(&current),
+                let current = Arc::new(current);
+                let committing = self.start_committing(&current);
+                let end = self.poll_until_end(&current);
+                match end {
+                    End::Closed => self.close(&current, committing),
                     End::Fatal(reason) => {
                         tracing::warn!(topic = &*self.shared.topic, "the consumer is made anew: {reason}");
                         self.shared.reports.failed(reason);
                         self.abandon();
+                        // The old consumer must be gone before there is another: it would take its partitions away.
+                        end_committing(&current, committing);
                     }
                 }
                 continue;
@@ -251,7 +264,21 @@ impl Poller {
         }
         let any_paused = self.apply_pauses(consumer, assigned(), stopping || (full && !patient));
         let quick = any_paused || full || self.brake.is_touched();
-        Some(if quick { POLL_PAUSED } else { POLL })
+        Some(match quick {
+            true => POLL_PAUSED,
+            false if self.is_busy(assigned()) => POLL.min(self.pace.patience()),
+            false => POLL,
+        })
+    }
+
+    /// Whether something may soon have to be committed: a poll must not sleep through it.
+    fn is_busy<'a>(&self, mut assigned: impl Iterator<Item = &'a Arc<Place>>) -> bool {
+        self.shared.has_settled()
+            || self
+                .sender
+                .as_ref()
+                .is_some_and(|sender| sender.capacity() < sender.max_capacity())
+            || assigned.any(|place| place.has_unsettled())
     }
 
     /// Waits until there may be room, or something was resumed.
@@ -300,36 +327,45 @@ impl Poller {
         any
     }
 
+    /// Has what was settled since committed. Never waits.
     fn commit_if_due(&mut self, consumer: &BaseConsumer<ConsumeContext>) {
-        let settled = self.shared.settled();
-        if settled == 0 {
-            return;
-        }
-        let since = self.last_commit.elapsed();
-        let due = since >= COMMIT_INTERVAL || (settled >= COMMIT_MESSAGES && since >= COMMIT_MIN_INTERVAL);
-        if due {
-            self.last_commit = Instant::now();
-            commit::store(consumer, &self.shared);
-            fail_point!("after-store-before-commit");
-            commit::commit(consumer, &self.shared, CommitMode::Async);
+        if self.pace.is_due(Instant::now())
+            && self.shared.take_settled()
+            && commit::store(consumer, &self.shared)
+        {
+            consumer.client().context().committer.ask();
         }
     }
 
+    /// Starts the thread that commits. It ends when the consumer is closed or replaced.
+    fn start_committing(&self, consumer: &Arc<BaseConsumer<ConsumeContext>>) -> Option<JoinHandle<()>> {
+        let (topic, consumer) = (self.shared.topic.clone(), consumer.clone());
+        let started = thread::Builder::new()
+            .name(format!("kafka-commit-{topic}"))
+            .spawn(move || {
+                let committer = &consumer.client().context().committer;
+                committer.run(&topic, || commit::commit(&consumer));
+            });
+        started
+            .inspect_err(|error| {
+                let topic = &*self.shared.topic;
+                tracing::error!(
+                    topic,
+                    "offsets are committed at the end only, for want of a thread: {error}"
+                );
+            })
+            .ok()
+    }
+
     /// Commits what was accepted and lets the assignment go. The consumer itself leaves its group when it is dropped.
-    fn close(&mut self, consumer: &BaseConsumer<ConsumeContext>) {
-        commit::store(consumer, &self.shared);
-        self.abandon();
+    fn close(&mut self, consumer: &BaseConsumer<ConsumeContext>, committing: Option<JoinHandle<()>>) {
         // With no broker there is nobody to wait for; what isn't committed is delivered again.
         let reachable = self.shared.reports.health().status != Status::Down;
-        commit::commit(
-            consumer,
-            &self.shared,
-            if reachable {
-                CommitMode::Sync
-            } else {
-                CommitMode::Async
-            },
-        );
+        if reachable {
+            commit::finish(consumer, &self.shared);
+        }
+        self.abandon();
+        end_committing(consumer, committing.filter(|_| reachable));
     }
 
     /// Ends all assignments without waiting for work in progress.

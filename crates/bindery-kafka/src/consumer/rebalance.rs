@@ -5,16 +5,16 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bindery_core::fail_point;
 use rdkafka::ClientContext;
 use rdkafka::TopicPartitionList;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::Offset;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::commit;
+use super::committer::Committer;
 use super::shared::{Shared, Stage};
 use super::statistics;
 use crate::context::log_line;
@@ -36,6 +36,7 @@ pub(crate) struct ConsumeContext {
     pub(crate) first_position: FirstPosition,
     /// Partitions that were assigned before.
     pub(crate) known: Arc<Mutex<BTreeSet<i32>>>,
+    pub(crate) committer: Committer,
 }
 
 /// How long the end of a partition is asked for.
@@ -138,9 +139,7 @@ impl ConsumeContext {
                     "partitions are given back with work in progress, which is delivered again elsewhere"
                 );
             }
-            commit::store(consumer, &self.shared);
-            fail_point!("in-revoke-before-commit");
-            commit::commit(consumer, &self.shared, CommitMode::Sync);
+            commit::finish(consumer, &self.shared);
         }
         self.shared.end_revoke(&partitions);
         let result = match consumer.rebalance_protocol() {

@@ -1,7 +1,7 @@
 //! What the poll thread shares with everybody who settles, pauses or reads: one place for each partition.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -19,8 +19,8 @@ pub(crate) struct Shared {
     /// How long a revocation waits for started work.
     pub(crate) drain: Duration,
     places: RwLock<Vec<Arc<Place>>>,
-    /// Messages settled since the last commit.
-    settled: AtomicUsize,
+    /// Whether anything was settled since it was last looked at.
+    settled: AtomicBool,
     drained: Mutex<()>,
     drained_signal: Condvar,
     stopping: AtomicBool,
@@ -72,7 +72,7 @@ impl Shared {
             reports,
             drain,
             places: RwLock::default(),
-            settled: AtomicUsize::new(0),
+            settled: AtomicBool::new(false),
             drained: Mutex::new(()),
             drained_signal: Condvar::new(),
             stopping: AtomicBool::new(false),
@@ -105,7 +105,7 @@ impl Shared {
         state.tracker.settle(offset, settlement == Settlement::Accept);
         let drained = state.revoking && state.tracker.unsettled() == 0;
         drop(state);
-        self.settled.fetch_add(1, Ordering::Relaxed);
+        self.settled.store(true, Ordering::Release);
         if drained {
             let _guard = self.drained.lock().unwrap_or_else(PoisonError::into_inner);
             self.drained_signal.notify_all();
@@ -276,13 +276,13 @@ impl Shared {
             .collect()
     }
 
-    /// How many messages were settled since this was last asked, without resetting the count.
-    pub(crate) fn settled(&self) -> usize {
-        self.settled.load(Ordering::Relaxed)
+    /// Whether anything was settled since this was last asked. What is settled from here on is told the next time.
+    pub(crate) fn take_settled(&self) -> bool {
+        self.settled.swap(false, Ordering::AcqRel)
     }
 
-    pub(crate) fn reset_settled(&self) {
-        self.settled.store(0, Ordering::Relaxed);
+    pub(crate) fn has_settled(&self) -> bool {
+        self.settled.load(Ordering::Acquire)
     }
 
     /// The next offset of each assigned partition where it moved.
@@ -318,6 +318,11 @@ impl Place {
 
     fn lock(&self) -> MutexGuard<'_, PlaceState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether anything that was handed out isn't settled.
+    pub(crate) fn has_unsettled(&self) -> bool {
+        self.lock().tracker.unsettled() > 0
     }
 
     /// How many offsets lie between the first that may not be committed and the last handed out.

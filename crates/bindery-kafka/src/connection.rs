@@ -233,6 +233,10 @@ impl Connection {
             config.set(*key, *value);
         }
         for (key, value) in jvm::translate(&merged(layers))? {
+            if key == "debug" {
+                // Without it the lines that were asked for are dropped.
+                config.set_log_level(RDKafkaLogLevel::Debug);
+            }
             config.set(key, value);
         }
         for (key, value) in fixed {

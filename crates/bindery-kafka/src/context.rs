@@ -9,6 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use crate::error::one_line;
 use crate::health::ClientHealth;
+use crate::refusal::{Refusal, explained};
 
 /// Keeps a client's health from what librdkafka reports.
 ///
@@ -21,7 +22,7 @@ pub(crate) struct Reports {
     down: AtomicBool,
     /// The trouble isn't the connection, so a connection alone doesn't end it.
     stuck: AtomicBool,
-    refused: AtomicBool,
+    refusal: Mutex<Option<Refusal>>,
     last_reason: Mutex<Option<String>>,
 }
 
@@ -32,7 +33,7 @@ impl Reports {
             health,
             down: AtomicBool::new(false),
             stuck: AtomicBool::new(false),
-            refused: AtomicBool::new(false),
+            refusal: Mutex::new(None),
             last_reason: Mutex::new(None),
         }
     }
@@ -81,15 +82,25 @@ impl Reports {
         self.down.load(Ordering::Relaxed)
     }
 
-    /// Whether a broker refused the login.
-    pub(crate) fn refused_login(&self) -> bool {
-        self.refused.load(Ordering::Relaxed)
+    /// Why broker and client don't let each other in, if they don't.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        *self
+            .refusal
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Takes one of librdkafka's error reports.
     pub(crate) fn error(&self, error: &KafkaError, reason: &str) {
-        let reason = one_line(reason);
-        tracing::debug!(target: "librdkafka", "{error}: {reason}");
+        tracing::debug!(target: "librdkafka", "{error}: {}", one_line(reason));
+        if let Some(refusal) = Refusal::of(reason) {
+            let mut known = self
+                .refusal
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            *known = Some(refusal);
+        }
+        let reason = explained(reason);
         match error.rdkafka_error_code() {
             Some(Code::AllBrokersDown) => {
                 let detail = self.reason().unwrap_or(reason);
@@ -100,9 +111,8 @@ impl Reports {
             }
             Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
                 self.keep(&reason);
-                self.refused.store(true, Ordering::Relaxed);
                 self.failed(format!(
-                    "the brokers `{}` refused the login: {reason}",
+                    "the Kafka brokers `{}` refused the login: {reason}",
                     self.brokers
                 ));
             }

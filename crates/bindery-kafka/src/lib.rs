@@ -40,6 +40,9 @@ mod consumer;
 mod context;
 mod dead_letter;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 mod health;
 mod jaas;
@@ -48,6 +51,7 @@ mod offsets;
 mod options;
 mod producer;
 mod provision;
+mod refusal;
 mod secrets;
 mod time;
 mod tls;

@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use crate::context::{PlainContext, Reports};
 use crate::error::{by_code, failed};
 use crate::options::{ProvisioningOptions, TopicOptions, topic_name};
+use crate::refusal::{Refusal, about_the_certificate};
 
 /// What a topic is needed for: who asks decides what too few partitions mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,8 +135,11 @@ impl<'a> Provisioner<'a> {
                 Err(error) => error,
             };
             let waited = started.elapsed();
-            let hopeless =
-                self.reports().refused_login() || (self.reports().is_down() && waited >= REFUSED_TIMEOUT);
+            let hopeless = match self.reports().refusal() {
+                Some(Refusal::Login) => true,
+                Some(_) => self.reports().is_down(),
+                None => self.reports().is_down() && waited >= REFUSED_TIMEOUT,
+            };
             if hopeless || waited >= REACH_TIMEOUT {
                 return Err(self.unreachable(&error));
             }
@@ -144,12 +148,29 @@ impl<'a> Provisioner<'a> {
 
     fn unreachable(&self, error: &KafkaError) -> Error {
         let detail = self.reports().reason().unwrap_or_else(|| error.to_string());
-        if self.reports().refused_login() {
-            let message = format!("the Kafka brokers `{}` refused the login: {detail}", self.brokers);
-            return Error::temporary(ErrorKind::Unauthorized, message);
-        }
-        let message = format!("the Kafka brokers `{}` can't be reached: {detail}", self.brokers);
-        Error::temporary(ErrorKind::Unavailable, message)
+        let brokers = self.brokers;
+        let (kind, message) = match self.reports().refusal() {
+            None => (
+                ErrorKind::Unavailable,
+                format!("the Kafka brokers `{brokers}` can't be reached: {detail}"),
+            ),
+            Some(Refusal::Login) => (
+                ErrorKind::Unauthorized,
+                format!("the Kafka brokers `{brokers}` refused the login: {detail}"),
+            ),
+            Some(Refusal::ClientCertificate) => (
+                ErrorKind::Unauthorized,
+                format!("the Kafka brokers `{brokers}` refused the connection: {detail}"),
+            ),
+            Some(Refusal::Certificate) => (
+                ErrorKind::Unauthorized,
+                format!(
+                    "the connection to the Kafka brokers `{brokers}` was ended: {}",
+                    about_the_certificate(&self.config)
+                ),
+            ),
+        };
+        Error::temporary(kind, message)
     }
 
     fn reports(&self) -> &Reports {

@@ -9,6 +9,7 @@ mod health;
 mod lifecycle;
 mod provisioning;
 mod round_trip;
+mod security;
 mod settlement;
 mod support;
 mod wire;

@@ -4,6 +4,7 @@
 mod brokers;
 mod ci;
 mod faults;
+mod fuzz;
 mod install;
 mod paths;
 mod process;
@@ -34,6 +35,8 @@ enum Chore {
     },
     /// Run every test on all three binders, with the brokers that they need.
     Test(test::Arguments),
+    /// Run the fuzz targets, guided by coverage where that works.
+    Fuzz(fuzz::Arguments),
     /// Kill, freeze and cut off processes and brokers while messages flow, and prove that none is lost.
     Faults(faults::Arguments),
     /// Run the checks besides the tests: format, clippy, documentation, house rules, licences.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Brokers { action } => brokers::run(&action),
         Chore::Test(arguments) => test::run(&arguments),
+        Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::Faults(arguments) => faults::run(&arguments),
         Chore::Ci => ci::run(),
         Chore::Tidy => tidy::run(),

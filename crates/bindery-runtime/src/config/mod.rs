@@ -21,6 +21,9 @@
 mod arguments;
 mod core_properties;
 mod environment;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod key;
 mod layers;
 mod loader;

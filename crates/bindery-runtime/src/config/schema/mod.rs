@@ -251,6 +251,12 @@ impl Schema {
         }
     }
 
+    /// Every level's key, with `<name>` for names, and its table.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (String, &'static [PropertyDef])> {
+        self.levels.iter().map(|level| (level.path(), level.table))
+    }
+
     /// The deepest level that a key is below of; `None` when it is outside our tree.
     pub(crate) fn find(&self, segments: &[Segment]) -> Option<Match<'_>> {
         let level = self

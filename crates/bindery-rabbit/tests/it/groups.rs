@@ -36,7 +36,7 @@ async fn the_topology_is_there_as_configured() {
         })
     );
     let dlq = queue(&format!("{name}.dlq")).await.unwrap();
-    assert_eq!(dlq["arguments"], json!({"x-message-ttl": 5000}));
+    assert_eq!(arguments(&dlq), json!({"x-message-ttl": 5000}));
     let exchange = manage("GET", &format!("exchanges/%2F/p.{destination}"), None)
         .await
         .unwrap();

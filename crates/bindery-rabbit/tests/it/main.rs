@@ -10,6 +10,7 @@
 mod basics;
 mod conformance;
 mod dead_letters;
+mod evictions;
 mod failures;
 mod groups;
 mod hostile;

@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// How long anything may take before the test fails.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-fn variable(name: &str) -> String {
+pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!(
             "`{name}` isn't set: these tests need a real RabbitMQ; `cargo xtask test` starts one and sets it"
@@ -216,6 +216,17 @@ fn dechunked(mut rest: &str) -> String {
 
 pub async fn queue(name: &str) -> Option<Value> {
     manage("GET", &format!("queues/%2F/{name}"), None).await
+}
+
+/// The arguments with which a queue was declared. RabbitMQ 4 tells the type of every queue among them.
+pub fn arguments(queue: &Value) -> Value {
+    let mut arguments = queue["arguments"].clone();
+    if let Some(entries) = arguments.as_object_mut()
+        && entries.get("x-queue-type") == Some(&json!("classic"))
+    {
+        entries.remove("x-queue-type");
+    }
+    arguments
 }
 
 /// Takes one message from a queue for good.

@@ -11,7 +11,6 @@ use bindery_core::{
 use crate::catalog::CATALOG;
 use crate::connection::Link;
 use crate::error::misconfigured;
-use crate::health::worst;
 use crate::options::{ConsumerOptions, ProducerOptions};
 use crate::settings::Settings;
 use crate::topology::plan_consumer;
@@ -132,7 +131,7 @@ impl Binder for RabbitBinder {
 
     fn health(&self) -> Health {
         let parts = [self.consuming.health(), self.publishing.health()];
-        worst(&parts).unwrap_or_else(Health::unknown)
+        Health::of_parts(parts).unwrap_or_else(Health::unknown)
     }
 
     async fn close(&self) {

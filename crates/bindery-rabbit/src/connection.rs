@@ -206,7 +206,7 @@ impl Link {
             connection,
         });
         state.live = Some(live.clone());
-        self.health.set(0, Health::up());
+        self.health.up(0);
         self.watch(&live);
         live
     }
@@ -220,7 +220,7 @@ impl Link {
         state.failures = state.failures.saturating_add(1);
         state.retry_at = Some(Instant::now() + wait);
         state.failed = Some((refusal.clone(), Instant::now()));
-        self.health.set(0, Health::down(refusal.message.clone()));
+        self.health.down(0, &refusal, Some(wait));
         refusal
     }
 
@@ -275,22 +275,19 @@ impl Link {
                 match event {
                     Event::ConnectionBlocked(reason) => {
                         live.blocked.store(true, Ordering::Release);
-                        health.set(
-                            0,
-                            Health::degraded(format!("the broker blocks publishers: {reason}")),
-                        );
+                        health.degraded(0, &format!("the broker blocks publishers: {reason}"));
                     }
                     Event::ConnectionUnblocked => {
                         live.blocked.store(false, Ordering::Release);
-                        health.set(0, Health::up());
+                        health.up(0);
                     }
                     // A channel's error is an event as well; that is its owner's business.
                     Event::Error(error) if !live.connection.status().connected() => {
                         if is_unreadable(&error) {
                             live.mark_unreadable();
                         }
-                        let refusal = Refusal::from(error);
-                        health.set(0, Health::down(format!("connection lost: {}", refusal.message)));
+                        let refusal = Refusal::from(error).while_doing("connection lost");
+                        health.down(0, &refusal, None);
                         live.lost.cancel();
                         return;
                     }
@@ -348,12 +345,6 @@ pub(crate) fn backoff_after(refusal: &Refusal, failures: u32) -> Duration {
         GREATEST_BACKOFF
     } else {
         backoff(failures)
-    }
-}
-
-impl From<&Refusal> for Health {
-    fn from(refusal: &Refusal) -> Self {
-        Self::down(refusal.message.clone())
     }
 }
 

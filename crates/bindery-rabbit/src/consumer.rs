@@ -15,7 +15,7 @@ use crate::connection::Link;
 use crate::convert::Inbound;
 use crate::dead_letter::{RepublishTarget, Republisher};
 use crate::error::Refusal;
-use crate::health::{HealthBoard, worst};
+use crate::health::HealthBoard;
 use crate::lane::{Lane, LaneContext, run};
 use crate::options::ConsumerOptions;
 use crate::plans::Plans;
@@ -207,7 +207,7 @@ impl ConsumerControl for Control {
     fn health(&self) -> Health {
         // The connection knows better why it is down, so it comes last among equals.
         let parts = [self.health.whole(), self.link.health()];
-        worst(&parts).unwrap_or_else(Health::unknown)
+        Health::of_parts(parts).unwrap_or_else(Health::unknown)
     }
 
     fn stop(&self) {

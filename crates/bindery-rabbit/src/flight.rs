@@ -1,6 +1,6 @@
 //! One channel that publishes: what is queued goes out until the publisher is closed or the channel is lost.
 
-use bindery_core::{ErrorKind, Health};
+use bindery_core::ErrorKind;
 use lapin::Channel;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use tokio::time::Instant;
@@ -23,28 +23,25 @@ pub(crate) async fn session(publisher: &Publisher, live: &Live) -> Ended {
         Ok(channel) => channel,
         Err(refusal) => return Ended::Lost(refusal),
     };
-    publisher.set_health(Health::up());
+    publisher.health.up(0);
     let mut session = Session {
         publisher,
         channel,
         on_wire: OnWire::new(),
     };
-    let ended = match session.run(live).await {
-        Ended::Lost(refusal) => Ended::Lost(refusal.after_it_worked()),
-        Ended::Closed => Ended::Closed,
-    };
-    match &ended {
+    match session.run(live).await {
         Ended::Closed => {
             let closing = session.channel.close(200, "OK".into());
             // Everything is confirmed; a channel that can't be closed ends with its connection.
             let _ = within(RPC_LIMIT, "closing a channel", closing).await;
+            Ended::Closed
         }
         Ended::Lost(refusal) => {
-            let abandoned = session.on_wire.abandon(refusal);
+            let abandoned = session.on_wire.abandon(&refusal);
             publisher.release(abandoned);
+            Ended::Lost(refusal.after_it_worked())
         }
     }
-    ended
 }
 
 async fn open(publisher: &Publisher, live: &Live) -> Result<Channel, Refusal> {

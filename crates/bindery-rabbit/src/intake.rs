@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::{Delivery, DeliveryBatch, ErrorKind, Health, Source, fail_point};
+use bindery_core::{Delivery, DeliveryBatch, ErrorKind, Source, fail_point};
 use futures_util::{FutureExt, StreamExt};
 use lapin::Channel;
 use lapin::options::{
@@ -48,7 +48,7 @@ pub(crate) async fn session(
     };
     let generation = lane.renew();
     let source = Source::new(lane.id, generation, queue.clone(), context.partition);
-    context.health.set(lane.index(), Health::up());
+    context.health.up(lane.index());
     if let Some(started) = started.take() {
         // Nobody waits when the bind was cancelled; then the consumer is dropped and closes.
         let _ = started.send(Ok(()));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bindery_core::{DeliveryBatch, Health, Receipt, Settlement};
+use bindery_core::{DeliveryBatch, Receipt, Settlement};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -152,7 +152,6 @@ pub(crate) async fn run(
             let _ = started.send(Err(refusal));
             return;
         }
-        context.health.set(lane.index(), Health::from(&refusal));
         let was_steady = since.elapsed() > STEADY_AFTER;
         unreadable = match live.was_unreadable() {
             true => unreadable + 1,
@@ -173,8 +172,14 @@ pub(crate) async fn run(
             );
             quarantine = Some(context.link.apart("quarantine"));
         }
+        let pause = backoff_after(&refusal, failures);
+        if is_link_trouble {
+            context.health.down_with_connection(lane.index(), &refusal);
+        } else {
+            context.health.down(lane.index(), &refusal, Some(pause));
+        }
         tokio::select! {
-            () = tokio::time::sleep(backoff_after(&refusal, failures)) => {}
+            () = tokio::time::sleep(pause) => {}
             () = context.stopping.cancelled() => break,
         }
     }

@@ -167,7 +167,7 @@ impl OnWire {
             .take_while(|flying| flying.entry.deadline <= now)
         {
             if let Some(confirm) = flying.entry.confirm.take() {
-                confirm.complete(Err(temporary(reason.to_owned())));
+                confirm.complete(Err(Error::temporary(ErrorKind::Timeout, reason)));
             }
         }
     }
@@ -188,7 +188,7 @@ impl OnWire {
                         entry.size_bytes
                     ),
                 ),
-                _ => temporary(format!("not confirmed: {}", refusal.message)),
+                _ => not_confirmed(refusal),
             };
             if let Some(confirm) = entry.confirm {
                 confirm.complete(Err(error));
@@ -196,6 +196,16 @@ impl OnWire {
         }
         count
     }
+}
+
+/// The error of a publication whose channel ended before its confirmation. When it was the connection's fault this says
+/// nothing of the message; what the channel was closed for may well have been the message.
+fn not_confirmed(refusal: &Refusal) -> Error {
+    let kind = match refusal.kind {
+        ErrorKind::Topology => ErrorKind::Publish,
+        _ => ErrorKind::Unavailable,
+    };
+    Error::temporary(kind, format!("not confirmed: {}", refusal.message))
 }
 
 fn complete(entry: Entry, verdict: Verdict) {

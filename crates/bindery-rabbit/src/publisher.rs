@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::connection::{Link, RPC_LIMIT, backoff_after, closed};
 use crate::error::Refusal;
 use crate::flight::session;
-use crate::health::{HealthBoard, worst};
+use crate::health::HealthBoard;
 use crate::topology::Topology;
 
 /// How often queued publications are looked over for those that waited too long.
@@ -61,7 +61,7 @@ pub(crate) struct Publisher {
     pub(crate) limits: Limits,
     link: Arc<Link>,
     pub(crate) topology: Topology,
-    health: Arc<HealthBoard>,
+    pub(crate) health: HealthBoard,
     queue: Mutex<Queue>,
     pub(crate) work: Notify,
     room: Notify,
@@ -105,7 +105,7 @@ impl Publisher {
             limits,
             link,
             topology,
-            health: Arc::new(HealthBoard::new(label, 1)),
+            health: HealthBoard::new(label, 1),
             queue: Mutex::default(),
             work: Notify::new(),
             room: Notify::new(),
@@ -148,7 +148,7 @@ impl Publisher {
     /// How publishing is; the connection's trouble, such as a broker that blocks publishers, is ours too.
     pub(crate) fn health(&self) -> Health {
         let parts = [self.health.whole(), self.link.health()];
-        worst(&parts).unwrap_or_else(Health::unknown)
+        Health::of_parts(parts).unwrap_or_else(Health::unknown)
     }
 
     /// Takes nothing more; the task ends when what was accepted is done.
@@ -156,10 +156,6 @@ impl Publisher {
         self.lock().closed = true;
         self.work.notify_one();
         self.room.notify_waiters();
-    }
-
-    pub(crate) fn set_health(&self, health: Health) {
-        self.health.set(0, health);
     }
 
     /// Publishes what was accepted, waits for its confirmations, and closes.
@@ -193,7 +189,9 @@ impl Publisher {
         let waiting = std::mem::take(&mut self.lock().waiting);
         self.release(waiting.len());
         for queued in waiting {
-            queued.confirm.complete(Err(temporary(reason.to_owned())));
+            queued
+                .confirm
+                .complete(Err(Error::temporary(ErrorKind::Unavailable, reason)));
         }
     }
 
@@ -217,9 +215,10 @@ impl Publisher {
             .unwrap_or_else(|| "the connection isn't ready".to_owned());
         for queued in expired {
             let seconds = self.limits.confirm_timeout.as_secs_f32();
-            queued.confirm.complete(Err(temporary(format!(
-                "not published within {seconds} s: {reason}"
-            ))));
+            let text = format!("not published within {seconds} s: {reason}");
+            queued
+                .confirm
+                .complete(Err(Error::temporary(ErrorKind::Timeout, text)));
         }
     }
 
@@ -274,11 +273,16 @@ async fn run(publisher: Arc<Publisher>) {
             Ended::Closed => return,
             Ended::Lost(refusal) => refusal,
         };
-        publisher.set_health(Health::from(&refusal));
         // A connection that was lost costs nothing more here: making the next one has a back-off of its own.
         let was_steady = started.elapsed() > STEADY_AFTER || !live.is_connected();
         failures = if was_steady { 0 } else { failures + 1 };
-        let until = Instant::now() + backoff_after(&refusal, failures);
+        let pause = backoff_after(&refusal, failures);
+        if live.is_connected() {
+            publisher.health.down(0, &refusal, Some(pause));
+        } else {
+            publisher.health.down_with_connection(0, &refusal);
+        }
+        let until = Instant::now() + pause;
         while Instant::now() < until && !publisher.is_done() {
             publisher.sweep();
             tokio::select! {

@@ -185,6 +185,11 @@ impl Probe {
         &self.name
     }
 
+    /// What the kernel says of it.
+    pub fn usage(&self) -> proc::Usage {
+        proc::usage(self.pid)
+    }
+
     /// What its health says; `None` when it doesn't answer.
     pub async fn health(&self) -> Option<health::Report> {
         health::report(self.port).await

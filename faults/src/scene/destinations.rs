@@ -16,6 +16,9 @@ const QUEUES: u32 = 4;
 /// The group of `config/application.yaml`.
 pub const GROUP: &str = "bench";
 
+/// A topic that doesn't exist, and so holds nothing.
+const NOTHING: &str = "nothing";
+
 /// The group for which the service keeps its outputs on RabbitMQ.
 const READERS: &str = "verify";
 
@@ -26,12 +29,14 @@ pub struct Destinations {
     pub inputs: Vec<String>,
     /// What it publishes to.
     pub output: String,
+    broker: Broker,
+    output_broker: Broker,
     sequences: Sequences,
 }
 
 impl Destinations {
     /// Names that no other run has.
-    pub fn new(context: &Context, case: &str) -> Self {
+    pub fn new(context: &Context, case: &str, output_broker: Broker) -> Self {
         let run = format!("{}-{}", case.to_lowercase(), std::process::id());
         let inputs = match context.broker {
             Broker::Rabbit => (0..QUEUES).map(|queue| format!("{run}.in{queue}")).collect(),
@@ -40,18 +45,21 @@ impl Destinations {
         Self {
             inputs,
             output: format!("{run}.out"),
+            broker: context.broker,
+            output_broker,
             sequences: Sequences::default(),
         }
     }
 
     /// What a service process is told of them.
-    pub fn arguments(&self, broker: Broker) -> Vec<String> {
+    pub fn arguments(&self) -> Vec<String> {
         let mut arguments = vec![
-            format!("--bench.binder={}", broker.name()),
+            format!("--bench.binder={}", self.broker.name()),
+            format!("--bench.output-binder={}", self.output_broker.name()),
             format!("--bench.in={}", self.inputs.join(",")),
             format!("--bench.out={}", self.output),
         ];
-        if broker != Broker::Rabbit {
+        if self.output_broker != Broker::Rabbit {
             let key = "--stream.bindings.transfer-out-0.producer.partition-key-expression=payload.key";
             arguments.push(key.to_owned());
         }
@@ -67,8 +75,8 @@ impl Destinations {
     }
 
     /// Where dead letters go: topics on Kafka, queues on RabbitMQ.
-    pub fn dead_letters(&self, broker: Broker) -> Vec<String> {
-        match broker {
+    pub fn dead_letters(&self) -> Vec<String> {
+        match self.broker {
             Broker::Rabbit => self.queues().iter().map(|queue| format!("{queue}.dlq")).collect(),
             Broker::Kafka | Broker::Memory => self
                 .inputs
@@ -78,26 +86,41 @@ impl Destinations {
         }
     }
 
-    pub(super) fn verifier(&self, context: &Context, ledger: Arc<Writer>) -> Result<Verifier> {
-        let dead_letters = self.dead_letters(context.broker);
-        Ok(match context.broker {
-            Broker::Kafka => Verifier::Kafka(KafkaVerifier::new(
-                &context.kafka,
-                &self.output,
-                &dead_letters[0],
-                ledger,
-            )),
-            Broker::Rabbit => {
-                let outputs = [format!("{}.{READERS}", self.output)];
-                Verifier::Rabbit(RabbitVerifier::new(
+    /// The topic or queue that holds the outputs.
+    fn outputs(&self) -> String {
+        match self.output_broker {
+            Broker::Rabbit => format!("{}.{READERS}", self.output),
+            Broker::Kafka | Broker::Memory => self.output.clone(),
+        }
+    }
+
+    /// One verifier for outputs and dead letters, or one for each when they are at different brokers.
+    pub(super) fn verifiers(&self, context: &Context, ledger: &Arc<Writer>) -> Result<Vec<Verifier>> {
+        let (outputs, dead_letters) = (self.outputs(), self.dead_letters());
+        let of = |broker: Broker, outputs: &[String], dead_letters: &[String]| {
+            Ok(match broker {
+                Broker::Kafka => Verifier::Kafka(KafkaVerifier::new(
+                    &context.kafka,
+                    outputs.first().map_or(NOTHING, String::as_str),
+                    dead_letters.first().map_or(NOTHING, String::as_str),
+                    ledger.clone(),
+                )),
+                Broker::Rabbit => Verifier::Rabbit(RabbitVerifier::new(
                     &context.rabbit,
-                    &outputs,
-                    &dead_letters,
-                    ledger,
-                ))
-            }
-            Broker::Memory => bail!("the memory broker lives in one process"),
-        })
+                    outputs,
+                    dead_letters,
+                    ledger.clone(),
+                )),
+                Broker::Memory => bail!("the memory broker lives in one process"),
+            })
+        };
+        if self.broker == self.output_broker {
+            return Ok(vec![of(self.broker, &[outputs], &dead_letters)?]);
+        }
+        Ok(vec![
+            of(self.output_broker, &[outputs], &[])?,
+            of(self.broker, &[], &dead_letters)?,
+        ])
     }
 
     pub(super) fn load(
@@ -124,28 +147,21 @@ impl Destinations {
         }
     }
 
-    /// Removes everything that the scene left at the broker. What a case removed already is no error.
+    /// Removes everything that the scene left at the brokers. What a case removed already is no error.
     pub(super) async fn remove(&self, context: &Context) -> Result<()> {
-        let dead_letters = self.dead_letters(context.broker);
-        match context.broker {
-            Broker::Kafka => {
-                for topic in self.inputs.iter().chain(&dead_letters).chain([&self.output]) {
-                    // A topic that never came to be, or is gone already.
-                    let _ = context.kafka.delete_topic(topic).await;
-                }
-            }
-            Broker::Rabbit => {
-                let output = format!("{}.{READERS}", self.output);
-                for queue in self.queues().iter().chain(&dead_letters).chain([&output]) {
-                    context.rabbit.delete_queue(queue).await?;
-                }
-                for exchange in self.inputs.iter().chain([&self.output]) {
-                    context.rabbit.delete_exchange(exchange).await?;
-                }
-            }
-            Broker::Memory => {}
+        let mut inputs = self.dead_letters();
+        match self.broker {
+            Broker::Rabbit => inputs.extend(self.queues()),
+            Broker::Kafka | Broker::Memory => inputs.extend(self.inputs.iter().cloned()),
         }
-        Ok(())
+        remove(context, self.broker, &inputs, &self.inputs).await?;
+        remove(
+            context,
+            self.output_broker,
+            &[self.outputs()],
+            std::slice::from_ref(&self.output),
+        )
+        .await
     }
 
     /// How many messages the group has not settled, as the broker says.
@@ -169,6 +185,28 @@ impl Destinations {
             Broker::Memory => 0,
         })
     }
+}
+
+/// Removes topics, or queues and exchanges.
+async fn remove(context: &Context, broker: Broker, places: &[String], exchanges: &[String]) -> Result<()> {
+    match broker {
+        Broker::Kafka => {
+            for topic in places {
+                // A topic that never came to be, or is gone already.
+                let _ = context.kafka.delete_topic(topic).await;
+            }
+        }
+        Broker::Rabbit => {
+            for queue in places {
+                context.rabbit.delete_queue(queue).await?;
+            }
+            for exchange in exchanges {
+                context.rabbit.delete_exchange(exchange).await?;
+            }
+        }
+        Broker::Memory => {}
+    }
+    Ok(())
 }
 
 /// The verifier of either broker.

@@ -83,7 +83,7 @@ impl Scene {
         self.instances.keys().cloned().collect()
     }
 
-    fn take(&mut self, name: &str) -> Result<Instance> {
+    pub(super) fn take(&mut self, name: &str) -> Result<Instance> {
         self.sampling.forget(name);
         self.instances
             .remove(name)
@@ -148,5 +148,53 @@ impl Scene {
             anyhow::ensure!(status.success(), "`{name}` ended with {status}");
         }
         Ok(())
+    }
+
+    /// How many processes have ended that nobody ended.
+    ///
+    /// # Errors
+    /// When the system can't say.
+    pub fn deaths(&mut self) -> Result<usize> {
+        let mut deaths = 0;
+        for instance in self.instances.values_mut() {
+            deaths += usize::from(instance.has_ended()?.is_some());
+        }
+        Ok(deaths)
+    }
+
+    /// Forgets a process that ended by itself.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn gone(&mut self, name: &str) -> Result<()> {
+        self.take(name).map(drop)
+    }
+
+    /// The resident memory of a process in MiB.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn resident_mib(&self, name: &str) -> Result<u64> {
+        Ok(self.probe(name)?.usage().resident_kib / 1_024)
+    }
+
+    /// Waits until the health of a process gives a reason that contains `part`, and returns all that it says.
+    ///
+    /// # Errors
+    /// When it doesn't within `deadline`.
+    pub async fn await_reason(&self, name: &str, part: &str, deadline: Duration) -> Result<String> {
+        let probe = self.probe(name)?;
+        let until = tokio::time::Instant::now() + deadline;
+        loop {
+            let reasons = probe.health().await.unwrap_or_default().reasons.join("; ");
+            if reasons.contains(part) || tokio::time::Instant::now() >= until {
+                anyhow::ensure!(
+                    reasons.contains(part),
+                    "health of `{name}` never said `{part}`, but: {reasons}"
+                );
+                return Ok(reasons);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 }

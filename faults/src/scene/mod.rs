@@ -4,6 +4,7 @@ mod destinations;
 mod instances;
 mod quiet;
 mod sampling;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -19,9 +20,10 @@ use tokio::time::Instant;
 use destinations::Verifier;
 pub use destinations::{Destinations, GROUP};
 pub use quiet::Quiet;
+pub use wait::is_effect_after;
 
 use crate::check::Rules;
-use crate::context::Context;
+use crate::context::{Broker, Context};
 use crate::ledger::{Moment, Record, Tail, Writer};
 use crate::load::{Handle, Load};
 use crate::process::{Instance, Launch};
@@ -47,7 +49,7 @@ pub struct Scene {
     began: Instant,
     instances: BTreeMap<String, Instance>,
     nemesis: Writer,
-    verifier: Verifier,
+    verifiers: Vec<Verifier>,
     tail: Tail,
     quiet: Quiet,
     sampling: Sampling,
@@ -57,20 +59,28 @@ impl Scene {
     /// Makes the destinations and an empty folder for the ledgers. No service runs yet.
     ///
     /// # Errors
-    /// When the broker refuses the destinations, or the folder can't be written.
+    /// When the folder can't be written.
     pub fn open(context: &Context, case: &'static str) -> Result<Self> {
+        Self::open_mixed(context, case, context.broker)
+    }
+
+    /// The same, with outputs on another broker.
+    ///
+    /// # Errors
+    /// When the folder can't be written.
+    pub fn open_mixed(context: &Context, case: &'static str, output: Broker) -> Result<Self> {
         let folder = context.folder.join(format!("{}-{case}", context.broker.name()));
         if folder.exists() {
             std::fs::remove_dir_all(&folder)?;
         }
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
-        let destinations = Destinations::new(context, case);
+        let destinations = Destinations::new(context, case, output);
         let seen = Arc::new(Writer::open(&folder.join("verifier.jsonl"))?);
-        let verifier = destinations.verifier(context, seen)?;
+        let verifiers = destinations.verifiers(context, &seen)?;
         Ok(Self {
             random: context.random(case),
             launch: Launch {
-                arguments: destinations.arguments(context.broker),
+                arguments: destinations.arguments(),
                 environment: Vec::new(),
             },
             rules: Rules::default(),
@@ -84,13 +94,18 @@ impl Scene {
             folder,
             began: Instant::now(),
             instances: BTreeMap::new(),
-            verifier,
+            verifiers,
         })
     }
 
     /// The folder of the case's ledgers and logs.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// How long the case has been going on.
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// Adds an argument for service processes that are started from now on.

@@ -109,7 +109,10 @@ impl Scene {
     /// # Errors
     /// When the broker can't be read.
     pub async fn drain(&mut self) -> Result<()> {
-        self.verifier.drain().await
+        for verifier in &mut self.verifiers {
+            verifier.drain().await?;
+        }
+        Ok(())
     }
 
     /// Waits until every acknowledged message had its effect or lies in the dead letter, apart from those that the

@@ -1,0 +1,114 @@
+//! T20: the process ends at each named step between receive and settle.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use bindery::fail_point_names;
+
+use crate::check::Order;
+use crate::context::{Broker, Context};
+use crate::ledger::Moment;
+use crate::load::Load;
+use crate::report::CaseReport;
+use crate::scene::Scene;
+use crate::work::{Conduct, Work};
+
+/// How long nothing may end until the case gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a process may take to come to its end.
+const CRASH: Duration = Duration::from_secs(30);
+
+/// Every so many messages one is refused, so that the steps of a dead letter are passed as well.
+const REFUSED: u64 = 4;
+
+/// One process with one message in its hands at a time comes to its end at each step, at the fourth message that takes
+/// it, and is started again. At most that one message is repeated, and only when it had its effect before.
+pub(super) async fn matrix(context: &Context) -> Result<CaseReport> {
+    let mut scene = Scene::open(context, "T20")?;
+    scene.rules.order = Order::PerKey;
+    one_at_a_time(&mut scene);
+    scene.start("a").await?;
+    scene.stop("a").await?;
+    let load = Load {
+        count: 1_000_000,
+        per_second: 20,
+        keys: 1,
+        ..Load::default()
+    };
+    let is_refused = |id: u64| id % REFUSED == REFUSED - 1;
+    let refuse = move |work: &mut Work| {
+        if is_refused(work.id) {
+            work.conduct = Conduct::Refuse;
+        }
+    };
+    let load = scene.load(load, refuse)?;
+    for point in points(context.broker) {
+        for _ in 0..context.scaled(1, 20) {
+            crash(&mut scene, point).await?;
+        }
+    }
+    load.stop();
+    let sent = load.finished().await?.sent;
+    scene.rules.expect_dead = (0..sent).filter(|id| is_refused(*id)).collect();
+    scene.start("a").await?;
+    scene.settle(PATIENCE).await?;
+    let mut report = scene.conclude().await?;
+    for fault in report.faults.clone() {
+        let limit = usize::from(!is_before_the_effect(&fault.fault));
+        report.at_most(
+            &format!("repeats after {}", fault.fault),
+            &limit,
+            &fault.repeated.len(),
+        );
+    }
+    Ok(report)
+}
+
+fn one_at_a_time(scene: &mut Scene) {
+    let input = scene.destinations.inputs[0].clone();
+    scene.destinations.inputs = vec![input.clone()];
+    scene.argument("bench.in", input);
+    scene.argument("stream.bindings.transfer-in-0.consumer.max-in-flight", 1);
+    scene.argument("stream.bindings.transfer-in-0.consumer.ordering", "partition");
+    // One partition, given back as soon as the process is there again.
+    scene.argument("stream.kafka.binder.min-partition-count", 1);
+    scene.argument(
+        "stream.kafka.binder.configuration.group.instance.id",
+        "${BENCH_INSTANCE}",
+    );
+}
+
+/// The steps that a message passes without another member. `in-revoke-before-commit` needs one.
+fn points(broker: Broker) -> Vec<&'static str> {
+    let of_binder: &[&str] = match broker {
+        Broker::Kafka => &fail_point_names::KAFKA,
+        Broker::Rabbit => &fail_point_names::RABBIT,
+        Broker::Memory => &[],
+    };
+    fail_point_names::RUNTIME
+        .iter()
+        .chain(of_binder)
+        .copied()
+        .filter(|point| *point != "in-revoke-before-commit")
+        .collect()
+}
+
+fn is_before_the_effect(fault: &str) -> bool {
+    ["after-receive", "before-handler"]
+        .iter()
+        .any(|point| fault.contains(point))
+}
+
+async fn crash(scene: &mut Scene, point: &str) -> Result<()> {
+    let mut launch = scene.launch.clone();
+    launch
+        .environment
+        .push(("FAILPOINTS".to_owned(), format!("{point}=3*off->return")));
+    scene.start_with("a", &launch).await?;
+    let status = scene.instance("a")?.ended(CRASH).await?;
+    ensure!(!status.success(), "the process ended properly at `{point}`");
+    let now = Moment::now();
+    scene.gone("a")?;
+    scene.faulted(point, "a", now, now)
+}

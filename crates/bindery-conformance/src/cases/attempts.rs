@@ -121,7 +121,7 @@ pub async fn a_handler_that_takes_too_long_is_cancelled_and_has_failed(suite: &S
         let (ledger, guard) = (noted.clone(), Cancelled(dropped.clone()));
         async move {
             let ended = obey(ledger, work).await;
-            guard.is_over();
+            guard.over();
             ended
         }
     });
@@ -151,7 +151,7 @@ pub async fn a_handler_that_takes_too_long_is_cancelled_and_has_failed(suite: &S
 struct Cancelled(Arc<AtomicU32>);
 
 impl Cancelled {
-    fn is_over(self) {
+    fn over(self) {
         std::mem::forget(self);
     }
 }

@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     HidesRefusedDeadLetters,
     ConfirmsEverything,
     WidensIntegers,
+    IsAlwaysUp,
+    ForgetsHeadersOnRedelivery,
 }
 
 #[derive(Debug)]
@@ -121,7 +123,10 @@ impl Binder for FaultyBinder {
     }
 
     fn health(&self) -> Health {
-        self.inner.health()
+        match self.fault {
+            Fault::IsAlwaysUp => Health::up(),
+            _ => self.inner.health(),
+        }
     }
 
     async fn close(&self) {
@@ -135,6 +140,13 @@ fn spoil(mut batch: DeliveryBatch, fault: Fault) -> DeliveryBatch {
             .deliveries
             .retain(|delivery| delivery.receipt.position % 100 != 99),
         Fault::ReversesBatches => batch.deliveries.reverse(),
+        Fault::ForgetsHeadersOnRedelivery => {
+            for delivery in &mut batch.deliveries {
+                if delivery.message.origin.redelivered {
+                    delivery.message.headers = bindery_core::Headers::new();
+                }
+            }
+        }
         Fault::WidensIntegers => {
             for delivery in &mut batch.deliveries {
                 let headers = &mut delivery.message.headers;
@@ -182,7 +194,10 @@ impl ConsumerControl for Faulty<dyn ConsumerControl> {
     }
 
     fn health(&self) -> Health {
-        self.inner.health()
+        match self.fault {
+            Fault::IsAlwaysUp => Health::up(),
+            _ => self.inner.health(),
+        }
     }
 
     fn stop(&self) {
@@ -225,7 +240,10 @@ impl Producer for Faulty<dyn Producer> {
     }
 
     fn health(&self) -> Health {
-        self.inner.health()
+        match self.fault {
+            Fault::IsAlwaysUp => Health::up(),
+            _ => self.inner.health(),
+        }
     }
 
     async fn close(&self) {

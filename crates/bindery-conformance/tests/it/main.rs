@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_conformance::{Case, DeadLetterFixture, Fixture, Suite, cases, run};
+use bindery_conformance::{Case, DeadLetterFixture, Fixture, Outage, Suite, cases, run};
 use bindery_core::{BinderSpec, ConsumerSpec, Options};
 use bindery_memory::MemoryBroker;
 
@@ -16,15 +16,11 @@ use faulty::{Fault, FaultyFactory};
 fn fixture(fault: Fault) -> Fixture {
     let broker = MemoryBroker::new();
     let refusing = broker.clone();
+    let lines = broker.clone();
     Fixture {
         factory: Arc::new(FaultyFactory::new(broker, fault)),
-        binder: BinderSpec {
-            name: "faulty".into(),
-            kind: "faulty".into(),
-            options: Options::default(),
-            connection: Options::default(),
-        },
-        deadline: Duration::from_millis(500),
+        binder: spec(),
+        deadline: Duration::from_secs(2),
         assigns_partitions: true,
         dead_letter: Some(DeadLetterFixture {
             options: Options([("enable-dlq".to_owned(), true.into())].into()),
@@ -41,7 +37,23 @@ fn fixture(fault: Fault) -> Fixture {
         }),
         native_dead_letter: None,
         unreachable: None,
-        outage: None,
+        outage: Some(Arc::new(move || {
+            let (cut, restored) = (lines.clone(), lines.clone());
+            Outage {
+                binder: spec(),
+                cut: Box::new(move || cut.disconnect()),
+                restore: Box::new(move || restored.reconnect()),
+            }
+        })),
+    }
+}
+
+fn spec() -> BinderSpec {
+    BinderSpec {
+        name: "faulty".into(),
+        kind: "faulty".into(),
+        options: Options::default(),
+        connection: Options::default(),
     }
 }
 
@@ -80,5 +92,20 @@ finds! {
     finds_a_dead_letter_that_nobody_keeps: dead_letter::a_refused_copy_is_an_error, Fault::HidesRefusedDeadLetters;
     finds_a_confirm_of_nothing: confirms::a_closed_producer_fails_what_is_sent, Fault::ConfirmsEverything;
     finds_a_header_of_another_type: headers::values_keep_their_types, Fault::WidensIntegers;
+    finds_headers_that_a_redelivery_lost: headers::a_redelivered_message_has_the_same_headers,
+        Fault::ForgetsHeadersOnRedelivery;
+    finds_an_outage_that_health_hides: outage::health_says_that_the_broker_is_away_and_back, Fault::IsAlwaysUp;
+    finds_a_confirm_that_the_broker_never_gave: outage::a_producer_that_is_cut_off_answers_and_closes_in_time,
+        Fault::ConfirmsEverything;
+    finds_a_message_lost_between_cuts: outage::messages_are_not_lost_by_cuts, Fault::LosesEveryHundredth;
+    finds_a_result_that_an_outage_lost: recovery::an_outage_loses_no_result, Fault::LosesEveryHundredth;
+    finds_an_original_settled_without_its_dead_letter: attempts::a_refused_dead_letter_leaves_its_original_unsettled,
+        Fault::HidesRefusedDeadLetters;
+    finds_a_held_message_that_is_accepted: attempts::without_a_dead_letter_an_exhausted_message_is_held_and_comes_again,
+        Fault::AcceptsReleased;
+    finds_a_source_handled_out_of_order: concurrency::one_source_is_handled_one_message_at_a_time,
+        Fault::ReversesBatches;
+    finds_a_service_that_settles_nothing: services::results_are_published_and_their_inputs_settled,
+        Fault::IgnoresAccept;
     finds_a_close_that_does_nothing: lifecycle::close_ends_the_stream, Fault::IgnoresClose;
 }

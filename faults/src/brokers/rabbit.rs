@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lapin::{Connection, ConnectionProperties};
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
+use lapin::{Connection, ConnectionProperties, ErrorKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -186,6 +188,31 @@ impl Rabbit {
         Ok(queues)
     }
 
+    /// How many consumers a queue has at this moment, which the lists of the node tell only later; `None` when there is
+    /// no such queue.
+    ///
+    /// # Errors
+    /// When the node does not answer.
+    pub async fn consumers(&self, connection: &Connection, queue: &str) -> Result<Option<u32>> {
+        let channel = connection.create_channel().await?;
+        let options = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let asking = channel.queue_declare(queue.into(), options, FieldTable::default());
+        match asking.await {
+            Ok(found) => {
+                channel.close(200, "OK".into()).await?;
+                Ok(Some(found.consumer_count()))
+            }
+            Err(error) => match error.kind() {
+                // The node has closed the channel.
+                ErrorKind::ProtocolError(refusal) if refusal.get_id() == 404 => Ok(None),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
     /// Closes every connection whose client gave it a name that contains `part`, as an operator does; returns how
     /// many there were. A connection shows up here a moment after it was made.
     ///
@@ -253,6 +280,19 @@ impl Rabbit {
         ))
         .await
         .map(drop)
+    }
+
+    /// Sets or clears a policy for queues whose names match a regular expression.
+    ///
+    /// # Errors
+    /// When the node refuses it.
+    pub async fn policy(&self, name: &str, set: Option<(&str, Value)>) -> Result<()> {
+        let path = format!("policies/%2F/{}", encoded(name));
+        let Some((pattern, definition)) = set else {
+            return self.manage("DELETE", &path, None).await.map(drop);
+        };
+        let body = json!({"pattern": pattern, "definition": definition, "apply-to": "queues"});
+        self.manage("PUT", &path, Some(body)).await.map(drop)
     }
 
     /// Has the node evaluate an Erlang expression.

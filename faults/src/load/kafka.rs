@@ -40,6 +40,8 @@ pub fn start(
         .set("partitioner", "murmur2_random")
         .set("message.timeout.ms", ANSWER_WITHIN)
         .set("message.max.bytes", "20000000")
+        // A case may add partitions.
+        .set("topic.metadata.refresh.interval.ms", "2000")
         .set("linger.ms", "5");
     let book = Book::new(ledger);
     let producer: ThreadedProducer<Answers> = config.create_with_context(Answers(book.clone()))?;

@@ -4,13 +4,13 @@
 //! gap from the consumers.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bindery_core::{Error, ErrorKind, Health};
 use futures_util::StreamExt;
-use lapin::tcp::{AMQPUriTcpExt, AsyncTcpStream};
+use lapin::tcp::AsyncTcpStream;
 use lapin::{Channel, Connection, ConnectionProperties, Event};
 use rand::Rng;
 use tokio::time::Instant;
@@ -20,6 +20,7 @@ use crate::error::{Refusal, is_unreadable, within};
 use crate::health::HealthBoard;
 use crate::screened::{self, Screened};
 use crate::settings::{Address, Settings};
+use crate::tls;
 
 /// How long the broker may take for one call.
 pub(crate) const RPC_LIMIT: Duration = Duration::from_secs(10);
@@ -226,35 +227,34 @@ impl Link {
 
     async fn attempt(&self, address: &Address, limit: Duration) -> Result<Connection, Refusal> {
         let settings = &self.settings;
-        let uri = settings.uri(address);
-        let tls = settings.tls_config()?;
+        let too_late = |_| {
+            let message = format!("no answer within {:.1} s", limit.as_secs_f32());
+            Refusal::temporary(ErrorKind::Unavailable, message)
+        };
+        let until = Instant::now() + limit;
+        let stream = tokio::time::timeout_at(until, tls::connect(address, &settings.certificates)).await;
+        let stream = Mutex::new(Some(Screened::new(stream.map_err(too_late)??)));
         let name = format!("{}{}#{}", settings.name_prefix, settings.name, self.purpose);
         let properties = ConnectionProperties::default()
             .with_connection_name(name.into())
             .with_client_property("product".into(), "bindery".into())
             .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
-        let plain = lapin::runtime::default_runtime().map_err(Refusal::from)?;
         let connecting = Connection::connector(
-            uri,
+            settings.uri(address),
             screened::runtime(),
-            // The limit is set here as well, because this part runs on the library's own thread and would outlive us.
-            async move |uri, _| {
-                let connecting = AMQPUriTcpExt::connect_with_config_async(&uri, tls.as_ref(), &plain);
-                match tokio::time::timeout(limit, connecting).await {
-                    Ok(Ok(stream)) => Ok(AsyncTcpStream::Plain(Screened::new(stream))),
-                    Ok(Err(error)) => Err(lapin::Error::from(error)),
-                    Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
-                }
+            // This part runs on the library's own thread, once.
+            async move |_, _| {
+                keep_quiet();
+                let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let stream = stream.ok_or(std::io::ErrorKind::NotConnected);
+                Ok(AsyncTcpStream::Plain(stream.map_err(std::io::Error::from)?))
             },
             properties,
         );
-        match tokio::time::timeout(limit, connecting).await {
-            Ok(connection) => connection.map_err(Refusal::from),
-            Err(_) => Err(Refusal::temporary(
-                ErrorKind::Unavailable,
-                format!("no answer within {:.1} s", limit.as_secs_f32()),
-            )),
-        }
+        let connected = tokio::time::timeout_at(until, connecting).await;
+        connected
+            .map_err(too_late)?
+            .map_err(|error| settings.certificates.supplement(address, error.into()))
     }
 
     /// Follows the events of a connection until it ends.
@@ -296,6 +296,12 @@ impl Link {
             }
         });
     }
+}
+
+/// Ends the log of the current thread, which must be the client library's own: at level `TRACE` it writes every frame,
+/// and the first one that it sends holds the password. Whatever goes wrong there arrives as an error.
+fn keep_quiet() {
+    std::mem::forget(tracing::dispatcher::set_default(&tracing::Dispatch::none()));
 }
 
 impl State {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use bindery_core::{Error, ErrorKind, Retry};
 use lapin::ErrorKind as Client;
 
+use crate::tls;
+
 /// Codes of the protocol that decide how an error is classified.
 const ACCESS_REFUSED: u16 = 403;
 const NOT_FOUND: u16 = 404;
@@ -72,7 +74,9 @@ impl From<lapin::Error> for Refusal {
     fn from(error: lapin::Error) -> Self {
         match error.kind() {
             Client::ProtocolError(reply) => from_reply(reply.get_id(), reply.get_message().as_str()),
-            Client::IOError(io) => Self::temporary(ErrorKind::Unavailable, io.to_string()),
+            Client::IOError(io) => {
+                tls::explained(io).unwrap_or_else(|| Self::temporary(ErrorKind::Unavailable, io.to_string()))
+            }
             Client::MissingHeartbeatError => Self::temporary(
                 ErrorKind::Unavailable,
                 "the broker sent no heartbeat for too long",
@@ -95,6 +99,10 @@ impl From<lapin::Error> for Refusal {
 
 fn from_reply(code: u16, text: &str) -> Refusal {
     match code {
+        ACCESS_REFUSED if text.contains("Login was refused") => Refusal::temporary(
+            ErrorKind::Unauthorized,
+            "the broker refused the login: check `spring.rabbitmq.username` and `spring.rabbitmq.password`",
+        ),
         ACCESS_REFUSED | NOT_ALLOWED => Refusal::temporary(ErrorKind::Unauthorized, text),
         PRECONDITION_FAILED | COMMAND_INVALID | NOT_IMPLEMENTED => {
             Refusal::permanent(ErrorKind::Topology, text)

@@ -50,6 +50,7 @@ mod render;
 mod screen;
 mod screened;
 mod settings;
+mod tls;
 mod topology;
 #[cfg(test)]
 mod wire_tests;

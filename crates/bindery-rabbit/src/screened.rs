@@ -20,7 +20,7 @@ use crate::screen::Screen;
 const CHUNK_BYTES: usize = 16 * 1024;
 
 /// The connection to the broker, encrypted or not.
-type Connected = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
+pub(crate) type Connected = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
 
 /// The runtime that the client library runs on: tokio, but for what its streams are.
 pub(crate) type ScreenedRuntime = Runtime<RuntimeParts<Tokio, ScreenedReactor>>;

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::{BinderSpec, ErrorKind, Options, Result};
-use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
+use bindery_core::{BinderSpec, Options, Result};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use url::Url;
 
-use crate::error::{Refusal, misconfigured};
+use crate::error::misconfigured;
+use crate::tls::Certificates;
 
 const DEFAULT_HEARTBEAT_SECONDS: u16 = 10;
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,7 +21,7 @@ const TLS_PORT: u16 = 5671;
 pub(crate) struct Address {
     pub(crate) host: String,
     pub(crate) port: u16,
-    tls: bool,
+    pub(crate) tls: bool,
     username: String,
     password: String,
     virtual_host: String,
@@ -51,15 +51,7 @@ pub(crate) struct Settings {
     pub(crate) addresses: Vec<Address>,
     pub(crate) connect_timeout: Duration,
     heartbeat_seconds: u16,
-    trust_pem: Option<String>,
-    key_store: Option<KeyStore>,
-}
-
-#[derive(Clone)]
-struct KeyStore {
-    path: String,
-    is_pem: bool,
-    password: String,
+    pub(crate) certificates: Certificates,
 }
 
 impl Settings {
@@ -85,15 +77,7 @@ impl Settings {
                 .map_or(DEFAULT_HEARTBEAT_SECONDS, |beat| {
                     u16::try_from(beat.as_secs()).unwrap_or(u16::MAX)
                 }),
-            trust_pem: options.text("ssl.trust-store").map(str::to_owned),
-            key_store: options.text("ssl.key-store").map(|path| KeyStore {
-                path: path.to_owned(),
-                is_pem: options.text("ssl.key-store-type") == Some("PEM"),
-                password: options
-                    .text("ssl.key-store-password")
-                    .unwrap_or_default()
-                    .to_owned(),
-            }),
+            certificates: Certificates::read(options)?,
         })
     }
 
@@ -120,29 +104,6 @@ impl Settings {
             },
         }
     }
-
-    /// The certificates, read anew for each connection so that renewed files count.
-    pub(crate) fn tls_config(&self) -> Result<OwnedTLSConfig, Refusal> {
-        let cert_chain = match &self.trust_pem {
-            Some(path) => Some(read_text(path, "ssl.trust-store")?),
-            None => None,
-        };
-        let identity = match &self.key_store {
-            Some(store) if store.is_pem => {
-                let pem = read_text(&store.path, "ssl.key-store")?.into_bytes();
-                Some(OwnedIdentity::PKCS8 {
-                    key: pem.clone(),
-                    pem,
-                })
-            }
-            Some(store) => Some(OwnedIdentity::PKCS12 {
-                der: read_bytes(&store.path, "ssl.key-store")?,
-                password: store.password.clone(),
-            }),
-            None => None,
-        };
-        Ok(OwnedTLSConfig { identity, cert_chain })
-    }
 }
 
 impl fmt::Debug for Settings {
@@ -152,24 +113,6 @@ impl fmt::Debug for Settings {
             .field("addresses", &self.addresses)
             .finish_non_exhaustive()
     }
-}
-
-fn read_bytes(path: &str, property: &str) -> Result<Vec<u8>, Refusal> {
-    std::fs::read(path).map_err(|error| {
-        Refusal::temporary(
-            ErrorKind::Configuration,
-            format!("`spring.rabbitmq.{property}`: file `{path}`: {error}"),
-        )
-    })
-}
-
-fn read_text(path: &str, property: &str) -> Result<String, Refusal> {
-    String::from_utf8(read_bytes(path, property)?).map_err(|_| {
-        Refusal::permanent(
-            ErrorKind::Configuration,
-            format!("`spring.rabbitmq.{property}`: file `{path}` isn't PEM text"),
-        )
-    })
 }
 
 fn millis(options: &Options, name: &str) -> Option<Duration> {
@@ -345,12 +288,5 @@ mod tests {
         let error = super::address("ftp://user:canary4@h", 0, &settings.addresses[0]).unwrap_err();
         let shown = format!("{settings:?} {:?} {error} {error:?}", settings.addresses);
         assert!(!shown.contains("canary"), "{shown}");
-    }
-
-    #[test]
-    fn a_missing_certificate_file_is_named() {
-        let settings = settings(json!({"ssl.enabled": true, "ssl.trust-store": "/nowhere/ca.pem"})).unwrap();
-        let refusal = settings.tls_config().unwrap_err();
-        assert!(refusal.message.contains("/nowhere/ca.pem"), "{}", refusal.message);
     }
 }

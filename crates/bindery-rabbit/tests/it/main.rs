@@ -16,4 +16,5 @@ mod groups;
 mod hostile;
 mod raw;
 mod recovery;
+mod security;
 mod support;

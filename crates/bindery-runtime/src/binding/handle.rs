@@ -158,7 +158,7 @@ impl BindingHandle {
         self.request(Command::Stop).await
     }
 
-    /// Pauses an input: it stays bound and takes no messages.
+    /// Pauses an input: it stays bound and takes no messages. One that is stopped is paused when it is started.
     ///
     /// # Errors
     /// When the application has ended, or the binding is an output.

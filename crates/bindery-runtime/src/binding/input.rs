@@ -96,13 +96,15 @@ impl InputBinding {
             tokio::select! {
                 request = self.requests.recv() => match request {
                     Some(Request { command, done }) => {
-                        let starts = command == Command::Start;
-                        if starts {
+                        match command {
                             // Whoever asked for it must not see it stopped still.
-                            self.parts.status.set(BindingState::Starting, Health::unknown());
+                            Command::Start => self.parts.status.set(BindingState::Starting, Health::unknown()),
+                            Command::Pause => self.paused = true,
+                            Command::Resume => self.paused = false,
+                            Command::Stop => {}
                         }
                         drop(done.send(Ok(())));
-                        if starts {
+                        if command == Command::Start {
                             return Ended::Stopped;
                         }
                     }
@@ -150,12 +152,16 @@ impl InputBinding {
                 consumer = &mut binding => return Ok(consumer),
                 request = requests.recv() => match request {
                     Some(Request { command, done }) => {
-                        drop(done.send(Ok(())));
                         match command {
-                            Command::Stop => return Err(Ended::Stopped),
+                            // Nor must it be seen starting still.
+                            Command::Stop => parts.status.set(BindingState::Stopped, Health::unknown()),
                             Command::Pause => *paused = true,
                             Command::Resume => *paused = false,
                             Command::Start => {}
+                        }
+                        drop(done.send(Ok(())));
+                        if command == Command::Stop {
+                            return Err(Ended::Stopped);
                         }
                     }
                     None => return Err(Ended::Application),

@@ -90,6 +90,23 @@ async fn a_paused_binding_takes_nothing_until_it_is_resumed() {
 }
 
 #[tokio::test]
+async fn a_binding_that_is_paused_while_it_is_stopped_is_paused_when_it_is_started() {
+    let broker = MemoryBroker::new();
+    let running = started(application(&broker, YAML, listeners![work]).state(state(100))).await;
+    let input = running.bindings().named("work-in-0").remove(0);
+    input.stop().await.unwrap();
+    input.pause().await.unwrap();
+    assert_eq!(input.state(), BindingState::Stopped);
+    input.start().await.unwrap();
+    let bound = [BindingState::Running, BindingState::Paused];
+    assert_eq!(
+        input.wait_for(&bound, DEADLINE).await.unwrap(),
+        BindingState::Paused
+    );
+    running.shutdown().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_broker_that_is_away_at_start_is_waited_for() {
     let broker = MemoryBroker::new();
     broker.faults().fail_binds(4);

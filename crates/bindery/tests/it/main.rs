@@ -11,6 +11,7 @@ mod layers;
 mod lifecycle;
 mod logs;
 mod outputs;
+mod properties;
 mod regressions;
 mod suppliers;
 mod waiting;

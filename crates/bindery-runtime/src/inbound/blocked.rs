@@ -1,9 +1,6 @@
 //! What can't go on for now: held messages, those whose dead letter is refused, and what waits behind them.
 
-use bindery_core::Settlement;
-
 use super::lane::Lane;
-use super::settle::settle;
 use super::work::Work;
 use crate::binding::Note;
 
@@ -29,7 +26,7 @@ impl Lane {
             self.unblock();
             for (work, note) in std::mem::take(&mut self.held) {
                 drop(note);
-                settle(&self.shared, &self.load, work, Settlement::Release);
+                self.give_back(work);
             }
             return;
         }

@@ -25,7 +25,7 @@ pub(crate) async fn give_up(lane: &mut Lane, work: Work, failure: Failure) {
     match &shared.dead_letter {
         DeadLetterRoute::Publish { destination, .. } => {
             if publish_all(lane, &work, &failure).await == Waited::Ending {
-                return settle(&shared, &lane.load, work, Settlement::Release);
+                return lane.give_back(work);
             }
             fail_point!("after-dead-letter-before-settle");
             log_dead_letter(&failure, destination, &work);

@@ -46,6 +46,8 @@ pub(crate) struct Lane {
     /// Exhausted messages that have no dead letter: nothing new is started while there is one.
     pub(super) held: Vec<(Work, Note)>,
     call: Call,
+    /// Set when the lane ends and something of it went back: what follows may not overtake that.
+    pub(super) gave_back: bool,
     /// Bounds how many lanes of a keyed source run their handler at once.
     permits: Option<Arc<Semaphore>>,
 }
@@ -80,6 +82,7 @@ impl Lane {
             singles: VecDeque::new(),
             held: Vec::new(),
             call,
+            gave_back: false,
             permits,
         }
     }
@@ -128,9 +131,9 @@ impl Lane {
     /// Takes one piece of work to its settlement, or to the point where only confirmations are missing.
     async fn process(&mut self, mut work: Work, mut progress: Progress) {
         loop {
-            let turn = self.turn().await;
-            if self.is_ending() {
-                return settle(&self.shared, &self.load, work, Settlement::Release);
+            let turn = self.turn(&work).await;
+            if !self.may_start(&work) {
+                return self.give_back(work);
             }
             progress.attempts += 1;
             progress.first_delivery.get_or_insert_with(Instant::now);
@@ -148,13 +151,25 @@ impl Lane {
         }
     }
 
-    /// Waits until this lane may run its handler, where it is bounded how many do, at most until the lane ends.
-    async fn turn(&mut self) -> Option<OwnedSemaphorePermit> {
+    /// Whether the handler may be called for this work: always, until the lane ends; then only where a gap before work
+    /// that was started already would be left, and only as long as nothing before it in this lane went back.
+    fn may_start(&self, work: &Work) -> bool {
+        !self.gave_back && self.load.frontier.may_start(work.position(), self.is_ending())
+    }
+
+    /// Gives work back to the broker because the lane ends, and with it everything that follows in this lane.
+    pub(super) fn give_back(&mut self, work: Work) {
+        self.gave_back = true;
+        settle(&self.shared, &self.load, work, Settlement::Release);
+    }
+
+    /// Waits until this lane may run its handler, where it is bounded how many do, for as long as it may start anything.
+    async fn turn(&mut self, work: &Work) -> Option<OwnedSemaphorePermit> {
         let mut acquired = std::pin::pin!(self.permits.clone()?.acquire_owned());
-        while !self.is_ending() {
+        while !self.is_ending() || self.may_start(work) {
             tokio::select! {
                 turn = &mut acquired => return turn.ok(),
-                () = self.ending() => {}
+                () = self.ending(), if !self.is_ending() => {}
                 () = self.outstanding.arrived() => self.outstanding.absorb(&self.shared, &self.load),
             }
         }
@@ -281,7 +296,7 @@ impl Lane {
             Decision::Retry(delay) => {
                 tracing::debug!(binding.name = %self.shared.binding, attempt = progress.attempts, delay_ms = delay.as_millis() as u64, %error, "the handler failed; the message is tried again");
                 if self.wait(delay).await == Waited::Ending {
-                    settle(&self.shared, &self.load, work, Settlement::Release);
+                    self.give_back(work);
                     return None;
                 }
                 return Some(work);

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bindery_core::{ConsumerControl, Source};
 
+use super::frontier::Frontier;
 use crate::binding::{BindingStatus, Cause, Note};
 
 /// The bounds of one source: fetching pauses above them and goes on at half of them.
@@ -25,6 +26,8 @@ pub(crate) struct SourceLoad {
     limits: Limits,
     all: Count,
     blocked: Count,
+    /// How far handlers have come.
+    pub(crate) frontier: Frontier,
     /// Written under `telling` only; read without it to see whether there is anything to tell.
     paused: AtomicBool,
     /// Held while the consumer is told, so that it hears of pauses and resumptions in the order they were decided.
@@ -80,6 +83,7 @@ impl SourceLoad {
             limits,
             all: Count::default(),
             blocked: Count::default(),
+            frontier: Frontier::default(),
             paused: AtomicBool::new(false),
             telling: Mutex::new(Telling::Ours(None)),
             control,

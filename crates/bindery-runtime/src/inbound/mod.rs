@@ -4,6 +4,7 @@ mod blocked;
 mod call;
 mod dispatch;
 mod failure;
+mod frontier;
 mod give_up;
 mod lane;
 mod load;

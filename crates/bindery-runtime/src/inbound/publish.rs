@@ -1,15 +1,12 @@
 //! Publishing a message's outputs: all records are made before the first is sent, and kept until all are confirmed.
 
-use bindery_core::{
-    Confirm, Error, ErrorKind, HandlerError, OutboundRecord, Outputs, Settlement, fail_point,
-};
+use bindery_core::{Confirm, Error, ErrorKind, HandlerError, OutboundRecord, Outputs, fail_point};
 
 use tokio::time::Instant;
 
 use super::failure::Progress;
 use super::lane::{Lane, Waited, pending};
 use super::outstanding::Pending;
-use super::settle::settle;
 use super::work::Work;
 use crate::binding::Cause;
 use crate::outbound::OutputBinding;
@@ -70,6 +67,7 @@ impl Lane {
         fail_point!("after-output-enqueued");
         if let Some(pending) = self.outstanding.get_mut(token) {
             pending.abandoned = unsent > 0;
+            self.gave_back |= unsent > 0;
             // One answer always remains: the lane's own, which settles the message if nothing else is missing.
             pending.remaining -= unsent;
         }
@@ -106,15 +104,12 @@ impl Lane {
         }
     }
 
-    /// Until it is in vain to wait for room: the source was taken away, or the binding stops while the output's broker
-    /// is away. A stop alone is no reason: what is started is finished.
+    /// Until it is in vain to wait for room: the lane ends while the output's broker is away. That it ends alone is no
+    /// reason: what is started is finished.
     async fn in_vain(&self, output: &OutputBinding) {
-        tokio::select! {
-            () = self.source.revoked.cancelled() => return,
-            () = self.shared.draining.cancelled() => {}
-        }
+        self.ending().await;
         if output.is_working() {
-            self.source.revoked.cancelled().await;
+            std::future::pending::<()>().await;
         }
     }
 
@@ -131,7 +126,7 @@ impl Lane {
             .republish_delay
             .saturating_sub(since.elapsed());
         if self.wait(delay).await == Waited::Ending {
-            return settle(&self.shared, &self.load, failed.work, Settlement::Release);
+            return self.give_back(failed.work);
         }
         failed.remaining = failed.records.len() as u32 + 1;
         let token = self.outstanding.insert(failed);

@@ -52,6 +52,14 @@ impl Work {
         }
     }
 
+    /// The position of its first message.
+    pub(crate) fn position(&self) -> u64 {
+        match &self.receipts {
+            Receipts::One(receipt) => receipt.position,
+            Receipts::Many(receipts) => receipts.first().map_or(0, |receipt| receipt.position),
+        }
+    }
+
     pub(crate) fn messages(&self) -> &[RawMessage] {
         messages(&self.input)
     }

@@ -65,7 +65,7 @@ async fn a_wrong_password_is_said_without_the_password() {
     assert!(error.is_temporary());
     let text = error.report();
     assert!(
-        text.contains("ACCESS_REFUSED") && text.contains(&address()),
+        text.contains("`spring.rabbitmq.password`") && text.contains(&address()),
         "{text}"
     );
     assert!(!text.contains("canary"), "{text}");

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::connection::{Live, RPC_LIMIT};
 use crate::error::{Refusal, within};
-use crate::on_wire::{Entry, OnWire};
+use crate::on_wire::{Entry, OnWire, too_large};
 use crate::provision::declare;
 use crate::publisher::{Ended, Publication, Publisher, Queued, SWEEP};
 
@@ -37,8 +37,11 @@ pub(crate) async fn session(publisher: &Publisher, live: &Live) -> Ended {
             Ended::Closed
         }
         Ended::Lost(refusal) => {
-            let abandoned = session.on_wire.abandon(&refusal);
+            let (abandoned, limit) = session.on_wire.abandon(&refusal);
             publisher.release(abandoned);
+            if let Some(limit) = limit {
+                publisher.learn_limit(live.generation, limit);
+            }
             Ended::Lost(refusal.after_it_worked())
         }
     }
@@ -59,7 +62,16 @@ impl Session<'_> {
         loop {
             // The window bounds what is accepted, so everything that waits may go out.
             for queued in self.publisher.take(usize::MAX) {
-                self.publish(queued).await;
+                match self.publisher.limit(live.generation) {
+                    // The broker would close the channel for it, and with it what others have on the wire.
+                    Some(limit) if queued.publication.body.len() > limit => {
+                        queued
+                            .confirm
+                            .complete(Err(too_large(queued.publication.body.len(), limit)));
+                        self.publisher.release(1);
+                    }
+                    _ => self.publish(queued).await,
+                }
             }
             if self.on_wire.is_empty() && self.publisher.is_done() {
                 return Ended::Closed;

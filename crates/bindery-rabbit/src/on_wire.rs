@@ -173,29 +173,34 @@ impl OnWire {
     }
 
     /// Fails everything that isn't completed, in the order of publication: its fate is unknown. Tells how many there
-    /// were.
-    pub(crate) fn abandon(&mut self, refusal: &Refusal) -> usize {
-        let too_large = message_limit(&refusal.message);
+    /// were, and the broker's limit when one of them was larger.
+    pub(crate) fn abandon(&mut self, refusal: &Refusal) -> (usize, Option<usize>) {
+        let limit = message_limit(&refusal.message);
         let flying = self.flying.drain(..).map(|flying| flying.entry);
         let mut count = 0;
         for entry in self.confirms.abandon().chain(flying) {
             count += 1;
-            let error = match too_large {
-                Some(limit) if entry.size_bytes > limit => Error::new(
-                    ErrorKind::Payload,
-                    format!(
-                        "the message has {} bytes; the broker takes at most {limit}",
-                        entry.size_bytes
-                    ),
+            let error = match limit {
+                Some(limit) if entry.size_bytes > limit => too_large(entry.size_bytes, limit),
+                // It is known for which message the channel was closed, and this is another.
+                Some(_) => Error::temporary(
+                    ErrorKind::Unavailable,
+                    format!("not confirmed: {}", refusal.message),
                 ),
-                _ => not_confirmed(refusal),
+                None => not_confirmed(refusal),
             };
             if let Some(confirm) = entry.confirm {
                 confirm.complete(Err(error));
             }
         }
-        count
+        (count, limit)
     }
+}
+
+/// The error of a message that the broker does not take for its size.
+pub(crate) fn too_large(bytes: usize, limit: usize) -> Error {
+    let text = format!("the message has {bytes} bytes; the broker takes at most {limit}");
+    Error::new(ErrorKind::Payload, text)
 }
 
 /// The error of a publication whose channel ended before its confirmation. When it was the connection's fault this says
@@ -299,7 +304,7 @@ mod tests {
         }
         let first = on_wire.first_answer().await;
         let (done, lost) = on_wire.answered(first).await;
-        let abandoned = on_wire.abandon(&lost.unwrap());
+        let (abandoned, _) = on_wire.abandon(&lost.unwrap());
         assert_eq!((done, abandoned), (1, 2), "the window gets every slot back");
         assert_eq!(*told.0.lock().unwrap(), [(0, true), (1, false), (2, false)]);
     }
@@ -321,6 +326,39 @@ mod tests {
         );
         on_wire.abandon(&broken().into());
         assert_eq!(*told.0.lock().unwrap(), [(0, false), (1, false)]);
+    }
+
+    /// The kinds of errors, in the order in which they were told.
+    #[derive(Default)]
+    struct Kinds(Mutex<Vec<(u64, Option<ErrorKind>)>>);
+
+    impl ConfirmSink for Kinds {
+        fn confirmed(&self, token: u64, result: Result<Position, Error>) {
+            self.0
+                .lock()
+                .unwrap()
+                .push((token, result.err().map(|error| error.kind())));
+        }
+    }
+
+    #[tokio::test]
+    async fn neighbours_of_a_message_that_is_too_large_can_be_published_again() {
+        let told = Arc::new(Kinds::default());
+        let mut on_wire = OnWire::new();
+        for (number, size_bytes) in [(0, 10), (1, 2_000), (2, 1_000)] {
+            let entry = Entry {
+                confirm: Some(Confirm::new(told.clone(), number)),
+                size_bytes,
+                ..entry(&Arc::default(), number, true)
+            };
+            on_wire.publish(Box::pin(std::future::pending()), entry).await;
+        }
+        let text = "PRECONDITION_FAILED - message size 2000 is larger than configured max size 1000";
+        let refusal = Refusal::permanent(ErrorKind::Topology, text);
+        assert_eq!(on_wire.abandon(&refusal), (3, Some(1_000)));
+        let again = Some(ErrorKind::Unavailable);
+        let expected = [(0, again), (1, Some(ErrorKind::Payload)), (2, again)];
+        assert_eq!(*told.0.lock().unwrap(), expected);
     }
 
     #[test]

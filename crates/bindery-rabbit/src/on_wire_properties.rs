@@ -189,7 +189,7 @@ impl Scene {
             let (done, lost) = self.on_wire.answered(answer).await;
             self.released += done;
             if let Some(refusal) = lost {
-                self.released += self.on_wire.abandon(&refusal);
+                self.released += self.on_wire.abandon(&refusal).0;
                 self.lost = true;
             }
         }
@@ -214,7 +214,7 @@ impl Scene {
                 if !self.lost {
                     // The session learns of it from its connection.
                     let refusal = Refusal::temporary(ErrorKind::Unavailable, "the connection was lost");
-                    self.released += self.on_wire.abandon(&refusal);
+                    self.released += self.on_wire.abandon(&refusal).0;
                     self.lost = true;
                 }
             }

@@ -65,6 +65,8 @@ pub(crate) struct Publisher {
     queue: Mutex<Queue>,
     pub(crate) work: Notify,
     room: Notify,
+    /// The largest message that the broker takes, where it has said so, and on which connection.
+    limit: Mutex<Option<(u64, usize)>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -109,6 +111,7 @@ impl Publisher {
             queue: Mutex::default(),
             work: Notify::new(),
             room: Notify::new(),
+            limit: Mutex::default(),
             task: Mutex::new(None),
         });
         let task = tokio::spawn(run(publisher.clone()));
@@ -220,6 +223,20 @@ impl Publisher {
                 .confirm
                 .complete(Err(Error::temporary(ErrorKind::Timeout, text)));
         }
+    }
+
+    /// Notes the largest message that the broker takes. It holds for this connection: the broker may come back with
+    /// another configuration.
+    pub(crate) fn learn_limit(&self, connection: u64, bytes: usize) {
+        *self.limit.lock().unwrap_or_else(PoisonError::into_inner) = Some((connection, bytes));
+    }
+
+    /// The largest message that the broker takes, as far as it is known on this connection.
+    pub(crate) fn limit(&self, connection: u64) -> Option<usize> {
+        let limit = *self.limit.lock().unwrap_or_else(PoisonError::into_inner);
+        limit
+            .filter(|(known_on, _)| *known_on == connection)
+            .map(|(_, bytes)| bytes)
     }
 
     pub(crate) fn is_done(&self) -> bool {

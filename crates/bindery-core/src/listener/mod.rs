@@ -26,8 +26,8 @@ pub use function::{FunctionListener, Handler, StreamFunction};
 pub use state::{State, States};
 
 use crate::{
-    BuiltInCodecs, Codec, Codecs, EncodedPayload, HandlerError, HeaderValue, Headers, RawMessage,
-    UNREADABLE_HEADERS,
+    BuiltInCodecs, CONTENT_TYPE, Codec, Codecs, EncodedPayload, HandlerError, HeaderValue, Headers,
+    RawMessage, UNREADABLE_HEADERS,
 };
 
 /// A function that the runtime calls with messages.
@@ -160,6 +160,15 @@ impl ListenerContext {
         if message.headers.get(UNREADABLE_HEADERS) == Some(&HeaderValue::Bool(true)) {
             return Err(HandlerError::undecodable(
                 "a header of the message can't be read: its name is no UTF-8, or it is nested too deeply",
+            ));
+        }
+        let is_unreadable = |value: &HeaderValue| match value {
+            HeaderValue::Bytes(bytes) => std::str::from_utf8(bytes).is_err(),
+            _ => false,
+        };
+        if message.headers.get(CONTENT_TYPE).is_some_and(is_unreadable) {
+            return Err(HandlerError::undecodable(
+                "the content type can't be read: it is no UTF-8",
             ));
         }
         let Some(content_type) = message.headers.content_type() else {

@@ -180,3 +180,24 @@ async fn a_listener_can_ask_where_its_message_came_from() {
         [(0, "/None".to_owned())]
     );
 }
+
+#[test]
+fn a_message_that_can_not_be_read_for_its_headers_is_undecodable() {
+    let context = ListenerContext::json("test-in-0", 0, Arc::default());
+    let mut readable = message("{}");
+    readable.headers.insert(CONTENT_TYPE, "application/json");
+    assert!(context.codec_for(&readable).is_ok());
+    let unreadable: [(&str, HeaderValue); 2] = [
+        (UNREADABLE_HEADERS, true.into()),
+        (
+            CONTENT_TYPE,
+            HeaderValue::Bytes(bytes::Bytes::from_static(b"application/\xff")),
+        ),
+    ];
+    for (name, value) in unreadable {
+        let mut message = message("{}");
+        message.headers.insert(name, value);
+        let error = context.codec_for(&message).unwrap_err();
+        assert_eq!(error.class(), FailureClass::Undecodable, "{error}");
+    }
+}

@@ -8,6 +8,7 @@ pub mod cases;
 pub mod check;
 pub mod context;
 pub mod health;
+pub mod hostile;
 pub mod ledger;
 pub mod load;
 pub mod proc;

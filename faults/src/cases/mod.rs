@@ -1,7 +1,23 @@
 //! The cases: what is done to the service, and what must hold afterwards.
 
+mod alarm;
+mod always_failing;
+mod broker;
 mod clean;
+mod clock;
+mod common;
+mod config;
+mod crash_points;
+mod dead_letter;
+mod disk;
+mod hostile;
 mod kill;
+mod members;
+mod memory_bound;
+mod network;
+mod output_down;
+mod slow;
+mod topology;
 
 use anyhow::Result;
 use futures_util::future::LocalBoxFuture;
@@ -11,6 +27,9 @@ use crate::report::CaseReport;
 
 /// Where cases run that need a broker of their own.
 const BROKERS: &[Broker] = &[Broker::Kafka, Broker::Rabbit];
+
+/// Cases of RabbitMQ alone.
+const RABBIT: &[Broker] = &[Broker::Rabbit];
 
 /// One case.
 #[derive(Clone, Copy)]
@@ -74,9 +93,151 @@ pub const ALL: &[Case] = &[
         kill::freeze
     ),
     case!(
+        "T4",
+        "a process joins and leaves again and again",
+        BROKERS,
+        members::storm
+    ),
+    case!("T5", "the broker dies and comes back", BROKERS, broker::crash),
+    case!("T6", "connections are reset", BROKERS, network::resets),
+    case!(
+        "T7",
+        "bytes vanish, one way and both ways",
+        BROKERS,
+        network::blackholes
+    ),
+    case!(
+        "T15",
+        "the broker blocks publishers",
+        &[Broker::Rabbit],
+        alarm::memory
+    ),
+    case!(
+        "T16",
+        "partitions are added, a topic or queue is deleted",
+        BROKERS,
+        topology::changes
+    ),
+    case!(
         "T17",
         "processes are told to stop under load",
         BROKERS,
         clean::stop_under_load
+    ),
+    case!(
+        "T20",
+        "the process ends at each step",
+        BROKERS,
+        crash_points::matrix
+    ),
+    case!(
+        "T22",
+        "numbers of partitions and instances are wrong",
+        BROKERS,
+        topology::wrong_numbers
+    ),
+    case!(
+        "rebalance-eager",
+        "members come and go, all partitions move",
+        members::REBALANCING,
+        members::eager
+    ),
+    case!(
+        "rebalance-cooperative",
+        "members come and go, some partitions move",
+        members::REBALANCING,
+        members::cooperative
+    ),
+    case!(
+        "rebalance-static",
+        "members with names come and go",
+        members::REBALANCING,
+        members::static_membership
+    ),
+    case!(
+        "output-down",
+        "inputs on Kafka, the outputs' RabbitMQ is away",
+        &[Broker::Kafka],
+        output_down::rabbit_away
+    ),
+    case!(
+        "output-down-kafka",
+        "inputs on RabbitMQ, the outputs' Kafka is away",
+        &[Broker::Kafka],
+        output_down::kafka_away
+    ),
+    case!(
+        "memory-bound",
+        "256 partitions or 50 queues, a slow handler",
+        BROKERS,
+        memory_bound::many_sources
+    ),
+    case!(
+        "T8",
+        "the handler's disk is full for a while",
+        BROKERS,
+        disk::full
+    ),
+    case!(
+        "T9",
+        "every hundredth message is hostile",
+        BROKERS,
+        hostile::poison
+    ),
+    case!(
+        "T10",
+        "messages that are too large, in and out",
+        BROKERS,
+        hostile::oversized
+    ),
+    case!(
+        "T11-slow",
+        "a handler takes three times the poll interval",
+        BROKERS,
+        slow::slow
+    ),
+    case!("T11-hanging", "a handler never returns", BROKERS, slow::hanging),
+    case!("T12", "the time of day jumps by an hour", BROKERS, clock::jump),
+    case!(
+        "dead-letter-missing",
+        "the dead letter's topic or queue is gone",
+        BROKERS,
+        dead_letter::missing
+    ),
+    case!(
+        "dead-letter-refused",
+        "the dead letter's queue is full",
+        RABBIT,
+        dead_letter::refused
+    ),
+    case!(
+        "dead-letter-blocked",
+        "the dead letter is taken and not confirmed",
+        RABBIT,
+        dead_letter::blocked
+    ),
+    case!(
+        "dead-letter-too-large",
+        "the dead letter is larger than its target takes",
+        BROKERS,
+        dead_letter::too_large
+    ),
+    case!(
+        "always-failing-dead-letter",
+        "messages that always fail, with a dead letter",
+        BROKERS,
+        always_failing::dead_letter
+    ),
+    case!(
+        "always-failing-held",
+        "messages that always fail, without one",
+        BROKERS,
+        always_failing::held
+    ),
+    case!(
+        "T18",
+        "configuration that nobody meant",
+        BROKERS,
+        config::nonsense
     ),
 ];

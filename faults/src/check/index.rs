@@ -150,7 +150,8 @@ impl<'a> Index<'a> {
                 *self.reasons.entry(reason).or_default() += 1;
                 if let Some(mark) = mark {
                     *self.marks.entry(mark).or_default() += 1;
-                } else if let Some(id) = id {
+                }
+                if let Some(id) = id {
                     self.messages.entry(*id).or_default().dead.push(*at);
                 }
             }

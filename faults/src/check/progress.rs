@@ -15,7 +15,8 @@ struct Span {
     closed: Moment,
 }
 
-/// A message that nothing became of is lost, not slow: only finished messages count as open work.
+/// Work is open until its first effect or, where it was given up, until it was last tried. What nobody ever tried is
+/// lost or was unreadable: no ledger says when it was dealt with.
 pub(super) fn stalls(index: &Index<'_>, faults: &Faults<'_>, limit: Duration, findings: &mut Findings) {
     let mut sources: BTreeMap<Option<&str>, Vec<Span>> = BTreeMap::new();
     for message in index.messages.values() {

@@ -80,7 +80,7 @@ pub struct Tally {
     pub unknown: u64,
 }
 
-/// A load that is under way.
+/// A load that is under way. Dropping it stops it.
 #[derive(Debug)]
 pub struct Handle {
     counters: Arc<Counters>,
@@ -103,9 +103,15 @@ impl Handle {
     ///
     /// # Errors
     /// When a ledger could not be written, or the client could not be made.
-    pub async fn finished(self) -> Result<Tally> {
-        self.task.await.context("the generator panicked")??;
+    pub async fn finished(mut self) -> Result<Tally> {
+        (&mut self.task).await.context("the generator panicked")??;
         Ok(self.counters.tally())
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use crate::brokers::Rabbit;
 use crate::ledger::{Outcome, Writer};
 use crate::work::Work;
 
+const KEY: &str = "scst_messageKey";
 const WINDOW: u64 = 256;
 /// Longer than any case blocks publishers.
 const ANSWER_WITHIN: Duration = Duration::from_secs(120);
@@ -174,7 +176,11 @@ impl Sender {
 }
 
 fn properties(work: &Work) -> BasicProperties {
+    let mut headers = FieldTable::default();
+    // RabbitMQ has no record key; this is where Spring looks for one.
+    headers.insert(KEY.into(), AMQPValue::LongString(work.key.to_string().into()));
     BasicProperties::default()
+        .with_headers(headers)
         .with_delivery_mode(2)
         .with_content_type("application/json".into())
         .with_message_id(work.id.to_string().into())

@@ -22,6 +22,8 @@ pub struct Raw {
     pub headers: Vec<Vec<u8>>,
     /// The content type in any bytes, or none.
     pub content_type: Option<Vec<u8>>,
+    /// The content encoding in any bytes, or none.
+    pub content_encoding: Option<Vec<u8>>,
     /// The payload.
     pub body: Vec<u8>,
 }
@@ -98,7 +100,7 @@ async fn send(stream: &mut TcpStream, exchange: &str, routing_key: &str, message
     write(stream, METHOD, 1, &method(60, 40, &target)).await?;
     let mut header = vec![0, 60, 0, 0];
     header.extend(u64::try_from(message.body.len())?.to_be_bytes());
-    // Flags for the content type, the headers and the delivery mode, in the order in which they follow.
+    // Flags for content type and encoding, the headers and the delivery mode, in the order in which they follow.
     let flags = 0x3000
         | if message.content_type.is_some() {
             0x8000_u16

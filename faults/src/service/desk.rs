@@ -79,7 +79,8 @@ impl Desk {
     pub fn store(&self, work: &Work) -> io::Result<()> {
         let Some(path) = &self.store else { return Ok(()) };
         let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-        writeln!(file, "{}", work.id)
+        // One write, so that lines of several processes do not mix.
+        file.write_all(format!("{}\n", work.id).as_bytes())
     }
 
     /// Returns when the gate is open: its file exists, or there is none.

@@ -73,15 +73,22 @@ impl InputBinding {
     /// Runs the binding until the application ends.
     pub(crate) async fn run(mut self) {
         let mut wanted = self.parts.auto_startup;
+        let mut retry = BindRetry::new(self.parts.bind_retry);
         loop {
-            if !wanted && self.idle().await == Ended::Application {
-                return;
+            if !wanted {
+                if self.idle().await == Ended::Application {
+                    return;
+                }
+                retry = BindRetry::new(self.parts.bind_retry);
             }
-            let ended = match self.bind().await {
+            let ended = match self.bind(&mut retry).await {
                 Ok(consumer) => self.consume(consumer).await,
                 Err(ended) => ended,
             };
             wanted = ended == Ended::Lost;
+            if wanted {
+                retry.lost();
+            }
             if ended == Ended::Application {
                 self.parts.status.set(BindingState::Stopped, Health::unknown());
                 return;
@@ -116,7 +123,7 @@ impl InputBinding {
     }
 
     /// Binds the consumer, however long the broker is away. The listener's outputs are bound first.
-    async fn bind(&mut self) -> Result<Consumer, Ended> {
+    async fn bind(&mut self, retry: &mut BindRetry) -> Result<Consumer, Ended> {
         let Self {
             parts,
             requests,
@@ -125,6 +132,7 @@ impl InputBinding {
         } = self;
         parts.status.set(BindingState::Starting, Health::unknown());
         let binding = async {
+            retry.pause_after_loss(&parts.name, &parts.status).await;
             for output in &parts.outputs {
                 if output.producer().is_none() {
                     let reason = format!("waits for the output `{}`", output.name);
@@ -133,7 +141,6 @@ impl InputBinding {
                 output.bound().await;
             }
             parts.status.set(BindingState::Starting, Health::unknown());
-            let mut retry = BindRetry::new(parts.bind_retry);
             loop {
                 match parts.binder.bind_consumer(&parts.consumer).await {
                     Ok(consumer) => {
@@ -174,12 +181,14 @@ impl InputBinding {
     /// Consumes until the binding is stopped or its consumer ends.
     async fn consume(&mut self, consumer: Consumer) -> Ended {
         let Consumer {
-            mut deliveries,
+            deliveries,
             settler,
             control,
             dead_letter,
             group,
         } = consumer;
+        // A stream that ended by itself is asked again by the drain.
+        let mut deliveries: bindery_core::Deliveries = Box::pin(deliveries.fuse());
         let parts = &self.parts;
         let shared = Arc::new(Shared {
             binding: parts.name.clone(),

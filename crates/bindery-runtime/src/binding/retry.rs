@@ -10,6 +10,8 @@ use super::{BindingState, BindingStatus};
 
 /// The first and the longest pause while a broker can't be reached.
 const AWAY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+/// A binding that was bound for so long is steady: what happens then begins anew.
+const STEADY: Duration = Duration::from_secs(60);
 
 /// The back-off of one binding, with one line in the log when it begins to wait, when the broker answers and refuses, and
 /// when it is bound.
@@ -21,6 +23,10 @@ pub(crate) struct BindRetry {
     attempt: u32,
     /// Since when it is tried in vain, and whether the broker was away the last time.
     waiting: Option<(Instant, bool)>,
+    /// When it was bound the last time.
+    bound: Option<Instant>,
+    /// Whether the consumer ended by itself since.
+    lost: bool,
 }
 
 impl BindRetry {
@@ -30,6 +36,8 @@ impl BindRetry {
             refused,
             attempt: 0,
             waiting: None,
+            bound: None,
+            lost: false,
         }
     }
 
@@ -38,12 +46,7 @@ impl BindRetry {
         self.attempt += 1;
         let away = error.is_temporary() && error.kind() != ErrorKind::Unauthorized;
         let pause = if away {
-            let ceiling = self.next;
-            self.next = (self.next * 2).min(AWAY.1);
-            let millis = ceiling.as_millis() as u64;
-            Some(Duration::from_millis(
-                rand::rng().random_range(millis / 2..=millis),
-            ))
+            Some(self.next_pause())
         } else {
             self.refused
         };
@@ -89,6 +92,33 @@ impl BindRetry {
             );
         }
         self.attempt = 0;
-        self.next = AWAY.0;
+        self.bound = Some(Instant::now());
+    }
+
+    /// Notes that the consumer ended by itself.
+    pub(crate) fn lost(&mut self) {
+        self.lost = true;
+        if self.bound.is_some_and(|bound| bound.elapsed() > STEADY) {
+            self.next = AWAY.0;
+        }
+    }
+
+    /// Waits after a loss, longer each time: a consumer that ends as soon as it is bound must not be bound in a loop.
+    pub(crate) async fn pause_after_loss(&mut self, binding: &BindingName, status: &BindingStatus) {
+        if !std::mem::take(&mut self.lost) {
+            return;
+        }
+        let pause = self.next_pause();
+        let reason = format!("the consumer ended by itself; the binding is bound again in {pause:.1?}");
+        tracing::warn!(binding.name = %binding, "{reason}");
+        status.set(BindingState::Starting, Health::down(reason));
+        tokio::time::sleep(pause).await;
+    }
+
+    /// The next pause: doubled each time, with jitter.
+    fn next_pause(&mut self) -> Duration {
+        let millis = self.next.as_millis() as u64;
+        self.next = (self.next * 2).min(AWAY.1);
+        Duration::from_millis(rand::rng().random_range(millis / 2..=millis))
     }
 }

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
 
-use bindery_core::{ConsumerControl, Delivery, DeliveryBatch, RawMessage, Source, fail_point};
+use bindery_core::{ConsumerControl, Delivery, DeliveryBatch, RawMessage, Settlement, Source, fail_point};
 use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -80,6 +80,9 @@ impl Lanes {
             .sources
             .get(&id)
             .is_some_and(|lanes| Arc::ptr_eq(&lanes.source, &batch.source));
+        if !known && batch.source.revoked.is_cancelled() {
+            return self.give_back(batch);
+        }
         if !known {
             if let Some(ended) = self.sources.remove(&id) {
                 ended.load.retire();
@@ -108,6 +111,17 @@ impl Lanes {
                 }
             }
         }
+    }
+
+    /// Gives back what comes of an ended source: lanes of the source that followed it may run already, and a source has
+    /// one set of lanes.
+    fn give_back(&self, batch: DeliveryBatch) {
+        let count = batch.deliveries.len() as u64;
+        self.shared.metrics.received(count);
+        for delivery in batch.deliveries {
+            self.shared.settler.settle(delivery.receipt, Settlement::Release);
+        }
+        self.shared.metrics.settled(Settlement::Release, count);
     }
 
     fn dispatch_keyed(

@@ -1,0 +1,120 @@
+//! Sources that end and begin again, and consumers that end by themselves.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bindery::prelude::*;
+use bindery::{Settlement, Source, listeners};
+use tokio::sync::Semaphore;
+
+use crate::fixture::eventually;
+use crate::scripted::{Script, ScriptedFactory, delivery};
+
+struct Work {
+    started: Mutex<Vec<String>>,
+    permits: Semaphore,
+}
+
+#[stream_listener]
+async fn slow(text: String, work: State<Arc<Work>>) {
+    work.started.lock().unwrap().push(text.clone());
+    if text != "marker" {
+        work.permits.acquire().await.unwrap().forget();
+    }
+}
+
+fn application(script: &Arc<Script>, work: &Arc<Work>) -> Application {
+    Application::new()
+        .arguments(Vec::<String>::new())
+        .environment(Vec::<(String, String)>::new())
+        .config_directory("tests/it/no-configuration")
+        .binder(Arc::new(ScriptedFactory(script.clone())))
+        .yaml(
+            "test.yaml",
+            "
+stream.default-binder: scripted
+stream.bindings.slow-in-0: { destination: in, group: g, content-type: text/plain }
+",
+        )
+        .state(work.clone())
+        .listeners(listeners![slow])
+        .quiet()
+}
+
+fn work(permits: usize) -> Arc<Work> {
+    Arc::new(Work {
+        started: Mutex::default(),
+        permits: Semaphore::new(permits),
+    })
+}
+
+#[tokio::test]
+async fn what_comes_late_of_an_ended_source_goes_back_and_opens_no_second_lane() {
+    let script = Arc::new(Script::default());
+    let deliveries = script.consumer();
+    let work = work(0);
+    let running = application(&script, &work).start().await.unwrap();
+    let first = Source::new(0, 1, "in-0", Some(0));
+    let second = Source::new(0, 2, "in-0", Some(0));
+    let other = Source::new(1, 1, "in-1", Some(1));
+    let started = |count: usize| {
+        let work = work.clone();
+        move || work.started.lock().unwrap().len() == count
+    };
+    first.revoked.cancel();
+    deliveries.send(delivery(&second, 10, "a")).unwrap();
+    eventually("the first message is started", started(1)).await;
+    deliveries.send(delivery(&first, 11, "late")).unwrap();
+    deliveries.send(delivery(&second, 11, "b")).unwrap();
+    // What stands behind it in the stream is started: so would it be, had it a lane of its own.
+    deliveries.send(delivery(&other, 0, "marker")).unwrap();
+    eventually("the marker is handled", || {
+        work.started.lock().unwrap().contains(&"marker".to_owned())
+    })
+    .await;
+    assert_eq!(*work.started.lock().unwrap(), ["a", "marker"]);
+    assert!(
+        script
+            .settled
+            .lock()
+            .unwrap()
+            .contains(&(0, 1, 11, Settlement::Release)),
+        "what came late goes back"
+    );
+    work.permits.add_permits(2);
+    eventually("the rest is handled", started(3)).await;
+    running.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_ends_as_soon_as_it_is_bound_is_bound_again_ever_more_slowly() {
+    let script = Arc::new(Script::default());
+    let running = application(&script, &work(0)).start().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let binds = script.binds();
+    assert!((5..=20).contains(&binds), "{binds} binds within a minute");
+    let health = running.bindings().named("slow-in-0").remove(0).health();
+    assert!(
+        health
+            .reason
+            .as_deref()
+            .is_some_and(|reason| reason.contains("ended by itself")),
+        "{health:?}"
+    );
+    running.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_ends_after_an_hour_is_bound_again_at_once() {
+    let script = Arc::new(Script::default());
+    let mut consumers: Vec<_> = (0..3).map(|_| script.consumer()).collect();
+    let running = application(&script, &work(0)).start().await.unwrap();
+    for binds in 1..=3 {
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        assert_eq!(script.binds(), binds);
+        drop(consumers.remove(0));
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        assert_eq!(script.binds(), binds + 1);
+    }
+    running.shutdown().await.unwrap();
+}

@@ -224,6 +224,20 @@ fn field() -> impl Strategy<Value = AMQPValue> {
     ]
 }
 
+/// Whether a name matches a pattern with stars, tried out character by character.
+fn matches(pattern: &[char], name: &[char]) -> bool {
+    match (pattern, name) {
+        ([], name) => name.is_empty(),
+        (['*', rest @ ..], name) => (0..=name.len()).any(|from| matches(rest, &name[from..])),
+        ([first, pattern @ ..], [next, name @ ..]) => first == next && matches(pattern, name),
+        _ => false,
+    }
+}
+
+fn chars(text: &str) -> Vec<char> {
+    text.chars().collect()
+}
+
 proptest! {
     #[test]
     fn what_goes_out_comes_in_again(headers in headers()) {
@@ -263,5 +277,19 @@ proptest! {
         prop_assert_eq!(given, [
             ("amqp_receivedExchange", &exchange), ("amqp_receivedRoutingKey", &key), ("amqp_consumerQueue", &queue),
         ]);
+    }
+
+    #[test]
+    fn an_exclusion_that_matches_decides_before_every_inclusion(
+        patterns in prop::collection::vec("!?[abé*]{1,5}", 1..5), name in "[abé]{0,6}",
+    ) {
+        let name_chars = chars(&name);
+        let matching: Vec<_> = patterns
+            .iter()
+            .filter(|pattern| matches(&chars(pattern.trim_start_matches('!')), &name_chars))
+            .collect();
+        let expected = !matching.is_empty() && !matching.iter().any(|pattern| pattern.starts_with('!'));
+        let patterns = Patterns::new(patterns.iter().map(String::as_str));
+        prop_assert_eq!(patterns.include(&name), expected);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::{Delivery, DeliveryBatch, Origin, RawMessage, Receipt, Settlement};
+use bindery_core::{Delivery, DeliveryBatch, Origin, RawMessage, Receipt, Settlement, Source};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -22,7 +22,9 @@ enum Step {
     /// Settles any record that was ever handed out: open, settled, or of an assignment that is gone.
     Settle(Index, Settlement),
     Commit,
-    /// The partition is taken away, as soon as its work is done or the deadline has passed.
+    /// The partition is about to be taken away: what is started may be finished, nothing more is handed out.
+    BeginRevoke,
+    /// The partition is taken away.
     Revoke {
         lost: bool,
     },
@@ -35,6 +37,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         20 => (1..8_usize).prop_map(Step::Deliver),
         60 => (any::<Index>(), settlement).prop_map(|(at, settlement)| Step::Settle(at, settlement)),
         10 => Just(Step::Commit),
+        3 => Just(Step::BeginRevoke),
         3 => any::<bool>().prop_map(|lost| Step::Revoke { lost }),
         3 => Just(Step::Assign),
     ];
@@ -55,6 +58,9 @@ fn log() -> impl Strategy<Value = Vec<i64>> {
 /// One member of a group, and the group's committed offset at the broker.
 struct Scene {
     shared: Arc<Shared>,
+    /// The present assignment.
+    source: Option<Arc<Source>>,
+    revoking: bool,
     log: Vec<i64>,
     committed: i64,
     /// How many records of the log lie before the next to be handed out.
@@ -70,7 +76,9 @@ struct Scene {
 impl Scene {
     fn new(log: Vec<i64>) -> Self {
         let reports = Reports::new("b", Connectivity::new("k".into()).client());
-        let scene = Self {
+        let mut scene = Self {
+            source: None,
+            revoking: false,
             shared: Shared::new("t".into(), reports, Duration::ZERO),
             log,
             committed: 0,
@@ -79,16 +87,16 @@ impl Scene {
             all: Vec::new(),
             accepted: Default::default(),
         };
-        scene.shared.assign(PARTITION);
+        scene.assign();
         scene
     }
 
     fn generation(&self) -> Option<u32> {
-        self.shared.source(PARTITION).map(|source| source.generation)
+        self.source.as_ref().map(|source| source.generation)
     }
 
     fn deliver(&mut self, count: usize) {
-        let Some(source) = self.shared.source(PARTITION) else {
+        let Some(source) = self.source.clone() else {
             return;
         };
         let end = self.log.len().min(self.position + count);
@@ -106,7 +114,10 @@ impl Scene {
             source: source.clone(),
             deliveries: offsets.iter().map(delivery).collect(),
         };
-        assert!(self.shared.hand_out(&batch));
+        assert_eq!(self.shared.hand_out(&batch), !self.revoking);
+        if self.revoking {
+            return;
+        }
         for offset in offsets {
             self.decided.insert(*offset, None);
             self.all.push((source.generation, *offset));
@@ -143,14 +154,22 @@ impl Scene {
         );
     }
 
+    fn begin_revoke(&mut self) {
+        if let Some(source) = &self.source {
+            self.shared.begin_revoke(&[PARTITION]);
+            self.revoking = true;
+            assert!(source.revoked.is_cancelled());
+        }
+    }
+
     fn revoke(&mut self, lost: bool) {
-        self.shared.begin_revoke(&[PARTITION]);
+        self.begin_revoke();
         if !lost {
-            self.shared.await_drained(&[PARTITION]);
             self.commit();
         }
         self.shared.end_revoke(&[PARTITION]);
         self.decided.clear();
+        (self.source, self.revoking) = (None, false);
     }
 
     /// The next owner, which may be the same member, begins at the committed offset.
@@ -159,6 +178,7 @@ impl Scene {
             return;
         }
         self.shared.assign(PARTITION);
+        self.source = self.shared.source(PARTITION);
         self.position = self.log.partition_point(|offset| *offset < self.committed);
     }
 
@@ -171,6 +191,7 @@ impl Scene {
             }
             Step::Settle(..) => {}
             Step::Commit => self.commit(),
+            Step::BeginRevoke => self.begin_revoke(),
             Step::Revoke { lost } => self.revoke(*lost),
             Step::Assign => self.assign(),
         }

@@ -161,6 +161,20 @@ fn received(pairs: &[(String, Vec<u8>)], flags: Flags) -> Headers {
     read(&Bytes::from(bytes)).into_iter().collect()
 }
 
+/// Whether a name matches a pattern with stars, tried out character by character.
+fn matches(pattern: &[char], name: &[char]) -> bool {
+    match (pattern, name) {
+        ([], name) => name.is_empty(),
+        (['*', rest @ ..], name) => (0..=name.len()).any(|from| matches(rest, &name[from..])),
+        ([first, pattern @ ..], [next, name @ ..]) => first == next && matches(pattern, name),
+        _ => false,
+    }
+}
+
+fn chars(text: &str) -> Vec<char> {
+    text.chars().collect()
+}
+
 proptest! {
     #[test]
     fn what_goes_out_comes_in_again(headers in headers()) {
@@ -200,5 +214,15 @@ proptest! {
         prop_assert_eq!(marked, unreadable);
         // An output copies the headers of its input: nobody but the program says where it goes.
         prop_assert_eq!(render(&headers, &Patterns::new(&[])).directions, Directions::default());
+    }
+
+    #[test]
+    fn the_first_pattern_that_matches_decides(
+        patterns in prop::collection::vec("!?[abé*]{1,5}", 1..5), name in "[abAé]{0,6}",
+    ) {
+        let lower = chars(&name.to_lowercase());
+        let first = patterns.iter().find(|pattern| matches(&chars(pattern.trim_start_matches('!')), &lower));
+        let expected = first.is_some_and(|pattern| !pattern.starts_with('!'));
+        prop_assert_eq!(Patterns::new(&patterns).allow(&name), expected);
     }
 }

@@ -11,6 +11,8 @@
 //!   last commit is answered, at most each `commit-interval` (10 ms), and when partitions are given back.
 //! * **Rebalancing.** When partitions are taken away the binder cancels their sources and waits for started work, at
 //!   most 30 s and half of `max.poll.interval.ms`; then it commits and lets go. Settlements that come later are dropped.
+//!   With `cooperative-sticky`, work on partitions that stay goes on meanwhile and is committed, but the client library
+//!   fetches nothing new until the others are given back.
 //! * **Producing.** Producers are idempotent and shared by outputs that configure them alike. A record's answer
 //!   completes its confirm; at most `max-in-flight` records and 64 MiB of one output are unconfirmed.
 //! * **Dead letters** are the original's bytes with Spring's headers and ours behind its own. When the whole would be

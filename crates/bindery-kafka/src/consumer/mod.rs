@@ -14,7 +14,7 @@ mod statistics;
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::thread;
@@ -103,6 +103,7 @@ fn connector(
     known: Arc<Mutex<BTreeSet<i32>>>,
 ) -> Connect {
     Box::new(move || {
+    let mut is_first = true;
         let topic = shared.topic.clone();
         let what = format!("could not consume from `{topic}`");
         let context = ConsumeContext {
@@ -111,6 +112,8 @@ fn connector(
             known: known.clone(),
             committer: Committer::default(),
         };
+            leaving: Mutex::default(),
+            ending: AtomicBool::new(false),
         let consumer: BaseConsumer<ConsumeContext> = config
             .create_with_context(context)
             .map_err(|error| failed(&what, &error))?;
@@ -119,7 +122,10 @@ fn connector(
             None => consumer.subscribe(&[&*topic]),
         }
         .map_err(|error| failed(&what, &error))?;
-        shared.reports.connected();
+        // One that is made anew works when it is a member of its group again.
+        if std::mem::take(&mut is_first) || fixed.is_some() {
+            shared.reports.connected();
+        }
         Ok(consumer)
     })
 }

@@ -53,7 +53,7 @@ pub(crate) struct Poller {
 
 /// Ends the thread that commits and waits for it, where it is given.
 fn end_committing(consumer: &BaseConsumer<ConsumeContext>, committing: Option<JoinHandle<()>>) {
-    consumer.client().context().committer.end();
+    consumer.client().context().end(consumer);
     if let Some(committing) = committing {
         // It panics nowhere; and if it did, nothing would follow from it here.
         let _ = committing.join();
@@ -107,7 +107,7 @@ impl Poller {
                 }
                 continue;
             }
-            thread::park_timeout(backoff.next());
+            self.rest(backoff.next());
             match connect() {
                 Ok(made) => consumer = Some(made),
                 Err(error) => self.shared.reports.failed(error.report()),
@@ -117,12 +117,23 @@ impl Poller {
         self.sender = None;
         self.shared.stage.send_replace(Stage::Closed);
     }
+    /// Waits that long, or until the consumer is closed.
+    fn rest(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        while !self.shared.is_closing()
+            && let Some(left) = until.checked_duration_since(Instant::now())
+        {
+            thread::park_timeout(left);
+        }
+    }
+
 
     fn poll_until_end(&mut self, consumer: &BaseConsumer<ConsumeContext>) -> End {
         loop {
             if self.shared.is_closing() {
                 return End::Closed;
             }
+            consumer.client().context().let_go(consumer);
             self.commit_if_due(consumer);
             self.send_backlog();
             let Some(timeout) = self.may_poll(consumer) else {

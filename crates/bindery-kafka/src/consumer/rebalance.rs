@@ -1,9 +1,9 @@
-//! What happens when partitions come and go. All of it runs on the poll thread, inside a poll.
+//! What happens when partitions come and go. All of it runs on the poll thread.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::TopicPartitionList;
@@ -37,6 +37,18 @@ pub(crate) struct ConsumeContext {
     /// Partitions that were assigned before.
     pub(crate) known: Arc<Mutex<BTreeSet<i32>>>,
     pub(crate) committer: Committer,
+    /// Partitions that are given back as soon as their started work is settled.
+    pub(crate) leaving: Mutex<Option<Leaving>>,
+    /// Set when the consumer ends.
+    pub(crate) ending: AtomicBool,
+}
+
+/// Partitions on their way out.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    list: TopicPartitionList,
+    /// Until when started work is waited for.
+    deadline: Instant,
 }
 
 /// How long the end of a partition is asked for.
@@ -60,6 +72,8 @@ impl ConsumeContext {
             );
         }
         self.resume(consumer, &partitions);
+        // A member of the group works, whatever was wrong before.
+        self.shared.reports.connected();
         tracing::debug!(
             topic = &*self.shared.topic,
             ?partitions,
@@ -121,29 +135,74 @@ impl ConsumeContext {
         }
     }
 
+    /// Partitions are to be given back. That is done when started work is settled, in [`ConsumeContext::let_go`]; until
+    /// then the poll thread goes on, and with it the partitions that stay.
     fn revoked(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let partitions = partitions(list);
-        let lost = consumer.assignment_lost();
         self.shared.begin_revoke(&partitions);
-        if lost {
+        let leaving = Leaving {
+            list: list.clone(),
+            deadline: Instant::now() + self.shared.drain,
+        };
+        if consumer.assignment_lost() {
             tracing::warn!(
                 topic = &*self.shared.topic,
                 ?partitions,
                 "the group took partitions away; what was in progress is delivered again elsewhere"
             );
-        } else if !self.shared.is_closing() {
-            if !self.shared.await_drained(&partitions) {
-                tracing::warn!(
-                    topic = &*self.shared.topic,
-                    ?partitions,
-                    "partitions are given back with work in progress, which is delivered again elsewhere"
-                );
-            }
+            self.give_back(consumer, &leaving);
+        } else if self.is_ending() {
+            self.give_back(consumer, &leaving);
+        } else {
+            *self.leaving() = Some(leaving);
+        }
+    }
+
+    /// Gives partitions back when their started work is settled, or took too long. Called again and again.
+    pub(crate) fn let_go(&self, consumer: &BaseConsumer<Self>) {
+        let mut leaving = self.leaving();
+        let Some(ready) = leaving.take_if(|leaving| {
+            self.is_ending()
+                || self.shared.is_drained(&partitions(&leaving.list))
+                || Instant::now() >= leaving.deadline
+        }) else {
+            return;
+        };
+        drop(leaving);
+        let partitions = partitions(&ready.list);
+        if !self.shared.is_drained(&partitions) {
+            tracing::warn!(
+                topic = &*self.shared.topic,
+                ?partitions,
+                "partitions are given back with work in progress, which is delivered again elsewhere"
+            );
+        }
+        if !self.is_ending() {
             commit::finish(consumer, &self.shared);
         }
+        self.give_back(consumer, &ready);
+    }
+
+    /// The consumer ends: from here on partitions are given back at once.
+    pub(crate) fn end(&self, consumer: &BaseConsumer<Self>) {
+        self.ending.store(true, Ordering::Release);
+        self.let_go(consumer);
+        self.committer.end();
+    }
+
+    fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire) || self.shared.is_closing()
+    }
+
+    fn leaving(&self) -> MutexGuard<'_, Option<Leaving>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_back(&self, consumer: &BaseConsumer<Self>, leaving: &Leaving) {
+        let partitions = partitions(&leaving.list);
         self.shared.end_revoke(&partitions);
         let result = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
+            RebalanceProtocol::Cooperative => consumer.incremental_unassign(&leaving.list),
             RebalanceProtocol::None | RebalanceProtocol::Eager => consumer.unassign(),
         };
         if let Err(error) = result {
@@ -155,8 +214,7 @@ impl ConsumeContext {
         tracing::debug!(
             topic = &*self.shared.topic,
             ?partitions,
-            lost,
-            "partitions were revoked"
+            "partitions were given back"
         );
     }
 }

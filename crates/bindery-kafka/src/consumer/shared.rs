@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bindery_core::{DeliveryBatch, Receipt, Settlement, Source};
 use tokio::sync::watch;
@@ -21,8 +21,6 @@ pub(crate) struct Shared {
     places: RwLock<Vec<Arc<Place>>>,
     /// Whether anything was settled since it was last looked at.
     settled: AtomicBool,
-    drained: Mutex<()>,
-    drained_signal: Condvar,
     stopping: AtomicBool,
     closing: AtomicBool,
     /// Whether the poll thread waits for room in the channel.
@@ -73,8 +71,6 @@ impl Shared {
             drain,
             places: RwLock::default(),
             settled: AtomicBool::new(false),
-            drained: Mutex::new(()),
-            drained_signal: Condvar::new(),
             stopping: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             waiting: AtomicBool::new(false),
@@ -107,8 +103,7 @@ impl Shared {
         drop(state);
         self.settled.store(true, Ordering::Release);
         if drained {
-            let _guard = self.drained.lock().unwrap_or_else(PoisonError::into_inner);
-            self.drained_signal.notify_all();
+            self.wake();
         }
     }
 
@@ -144,8 +139,6 @@ impl Shared {
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Release);
         self.wake();
-        let _guard = self.drained.lock().unwrap_or_else(PoisonError::into_inner);
-        self.drained_signal.notify_all();
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
@@ -183,11 +176,11 @@ impl Shared {
         self.places.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The current source of a partition.
+    /// The current source of a partition, unless it is being given back.
     pub(crate) fn source(&self, partition: i32) -> Option<Arc<Source>> {
         let place = self.place(u32::try_from(partition).ok()?)?;
-
-        place.lock().source.clone()
+        let state = place.lock();
+        state.source.clone().filter(|_| !state.revoking)
     }
 
     /// Begins an assignment of `partition`.
@@ -230,26 +223,10 @@ impl Shared {
         }
     }
 
-    /// Waits until what was handed out of the revoked partitions is settled, until the deadline, or until the
-    /// consumer is closed.
-    pub(crate) fn await_drained(&self, partitions: &[i32]) -> bool {
-        let deadline = Instant::now() + self.drain;
-        let places: Vec<_> = self.revoked_places(partitions).collect();
-        let mut guard = self.drained.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if places.iter().all(|place| place.lock().tracker.unsettled() == 0) {
-                return true;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.is_closing() {
-                return false;
-            }
-            guard = self
-                .drained_signal
-                .wait_timeout(guard, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
+    /// Whether everything that was handed out of these partitions is settled.
+    pub(crate) fn is_drained(&self, partitions: &[i32]) -> bool {
+        self.revoked_places(partitions)
+            .all(|place| !place.has_unsettled())
     }
 
     /// Ends assignments: receipts that come later settle nothing.

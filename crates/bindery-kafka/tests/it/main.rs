@@ -8,6 +8,7 @@ mod groups;
 mod health;
 mod lifecycle;
 mod provisioning;
+mod rebalance;
 mod round_trip;
 mod security;
 mod settlement;

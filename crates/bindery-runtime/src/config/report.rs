@@ -195,7 +195,21 @@ pub(crate) fn short(duration: Duration) -> String {
     format!("{millis}ms")
 }
 
+/// The longest name that the table shows whole; formatting ends the process beyond 65,535.
+const LONGEST_CELL: usize = 100;
+
+fn shortened(cell: &str) -> String {
+    match cell.char_indices().nth(LONGEST_CELL) {
+        Some((end, _)) => format!("{}…", &cell[..end]),
+        None => cell.to_owned(),
+    }
+}
+
 fn aligned(rows: &[(&str, [String; 9])]) -> String {
+    let rows: Vec<(&str, [String; 9])> = rows
+        .iter()
+        .map(|(mark, row)| (*mark, row.each_ref().map(|cell| shortened(cell))))
+        .collect();
     let width = |column: usize| {
         rows.iter()
             .map(|(_, row)| row[column].chars().count())

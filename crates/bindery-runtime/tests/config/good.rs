@@ -50,6 +50,15 @@ fn the_table_shows_every_binding() {
 }
 
 #[test]
+fn the_table_cuts_names_that_are_too_long_to_read() {
+    let group = "größer".repeat(20_000);
+    let model = shop(&SPRING.replace("group: inventory", &format!("group: {group}")));
+    let table = report::table(&model, &factories::all());
+    assert!(table.contains(&format!("{}…", group.chars().take(100).collect::<String>())));
+    assert!(table.lines().all(|line| line.chars().count() < 1_000));
+}
+
+#[test]
 fn both_roots_are_one_tree() {
     let ours = SPRING.replace("spring.cloud.stream:", "stream:");
     let table = |model: &Model| report::table(model, &factories::all());

@@ -18,3 +18,4 @@ mod raw;
 mod recovery;
 mod security;
 mod support;
+mod waiting;

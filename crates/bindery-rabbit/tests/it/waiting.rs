@@ -1,0 +1,138 @@
+//! Dead letters that their queue doesn't take: the originals stay, health says why, and all goes on with the queue.
+
+use std::sync::{Arc, Mutex};
+
+use bindery::prelude::*;
+use bindery::{Application, BindingHandle, Running, Status, listeners};
+use serde_json::json;
+
+use crate::support::{address, get, manage, publish_raw, queue, soon, unique, until};
+
+type Seen = Arc<Mutex<Vec<String>>>;
+
+#[stream_listener]
+async fn refuse(text: String, seen: State<Seen>) -> Result<(), HandlerError> {
+    seen.lock().unwrap().push(text.clone());
+    match text.strip_prefix("bad") {
+        Some(_) => Err(HandlerError::permanent("it is bad")),
+        None => Ok(()),
+    }
+}
+
+/// A service with a dead letter queue, and what its handler saw.
+async fn service(destination: &str, settings: &[(&str, &str)]) -> (Running, Seen) {
+    let seen = Seen::default();
+    let own = |key: &str| format!("stream.rabbit.bindings.refuse-in-0.consumer.{key}");
+    let mut application = Application::new()
+        .arguments(Vec::<String>::new())
+        .environment(Vec::<(String, String)>::new())
+        .config_directory("no-files")
+        .property("spring.rabbitmq.addresses", address())
+        .property("stream.bindings.refuse-in-0.destination", destination)
+        .property("stream.bindings.refuse-in-0.group", "g")
+        .property("stream.bindings.refuse-in-0.content-type", "text/plain")
+        .property(own("auto-bind-dlq"), "true")
+        .state(seen.clone())
+        .listeners(listeners![refuse])
+        .quiet();
+    for (key, value) in settings {
+        application = application.property(own(key), *value);
+    }
+    let running = application.start().await.unwrap();
+    running.wait_ready(crate::support::DEADLINE).await.unwrap();
+    (running, seen)
+}
+
+async fn send(destination: &str, text: &str) {
+    publish_raw(destination, "k", json!({"content_type": "text/plain"}), text).await;
+}
+
+fn reason(input: &BindingHandle) -> String {
+    input.health().reason.unwrap_or_default()
+}
+
+async fn waits_for(input: &BindingHandle, why: &str) {
+    until(why, async || {
+        input.health().status == Status::Degraded && reason(input).contains(why)
+    })
+    .await;
+}
+
+async fn unsettled(queue_name: &str) -> Option<i64> {
+    queue(queue_name).await?["messages"].as_i64()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_dead_letter_queue_leaves_the_original_until_it_has_room() {
+    let destination = unique("full-dlq");
+    let settings = [
+        ("dlq-max-length", "1"),
+        ("dlq-overflow-behavior", "reject-publish"),
+    ];
+    let (running, seen) = service(&destination, &settings).await;
+    let input = running.bindings().named("refuse-in-0").remove(0);
+    let dlq = format!("{destination}.g.dlq");
+    for text in ["bad1", "bad2", "good"] {
+        send(&destination, text).await;
+    }
+    waits_for(
+        &input,
+        &format!("1 message waits for the dead letter `{dlq}`: the broker refused"),
+    )
+    .await;
+    until("two are unsettled", async || {
+        unsettled(&format!("{destination}.g")).await == Some(2)
+    })
+    .await;
+    assert_eq!(
+        *seen.lock().unwrap(),
+        ["bad1", "bad2"],
+        "one delivery each, and the next waits"
+    );
+    assert_eq!(get(&dlq).await.unwrap()["payload"], json!("bad1"));
+    until("all is up", async || running.health().status == Status::Up).await;
+    assert_eq!(get(&dlq).await.unwrap()["payload"], json!("bad2"));
+    until("all are settled", async || {
+        unsettled(&format!("{destination}.g")).await == Some(0)
+    })
+    .await;
+    assert_eq!(*seen.lock().unwrap(), ["bad1", "bad2", "good"]);
+    running.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_dead_letter_queue_leaves_the_original_until_it_is_there_again() {
+    let destination = unique("missing-dlq");
+    let (running, _) = service(&destination, &[]).await;
+    let input = running.bindings().named("refuse-in-0").remove(0);
+    let dlq = format!("{destination}.g.dlq");
+    // The first one shows that the publisher has declared the queue, which it does once for each connection.
+    send(&destination, "bad0").await;
+    until("it is parked", async || get(&dlq).await.is_some()).await;
+    manage("DELETE", &format!("queues/%2F/{dlq}"), None).await;
+    send(&destination, "bad1").await;
+    waits_for(&input, "no queue is bound to exchange `DLX`").await;
+    let since = input.health().since;
+    until("it is tried again", async || reason(&input).contains("attempt 3")).await;
+    assert_eq!(input.health().since, since);
+    manage(
+        "PUT",
+        &format!("queues/%2F/{dlq}"),
+        Some(json!({"durable": true})),
+    )
+    .await;
+    let binding = json!({"routing_key": format!("{destination}.g")});
+    manage("POST", &format!("bindings/%2F/e/DLX/q/{dlq}"), Some(binding)).await;
+    let parked = soon("the dead letter", async {
+        loop {
+            if let Some(parked) = get(&dlq).await {
+                return parked;
+            }
+        }
+    })
+    .await;
+    assert_eq!(parked["payload"], json!("bad1"));
+    until("all is up", async || running.health().status == Status::Up).await;
+    assert!(input.health().since > since);
+    running.shutdown().await.unwrap();
+}

@@ -1,6 +1,7 @@
 //! Messages that no honest client sends, each with a mark by which its dead letter is known.
 
 use std::io::Write;
+use std::sync::LazyLock;
 
 use anyhow::Result;
 use flate2::Compression;
@@ -157,7 +158,7 @@ impl Hostile {
             Kind::JsonNotUtf8 => b"{\"key\":1,\"seq\":0,\"pad\":\"\xff\xfe\"}".to_vec(),
             Kind::NestedJson => b"[".repeat(100_000),
             Kind::BrokenGzip => b"\x1f\x8b\x08 this is no gzip".to_vec(),
-            Kind::GzipBomb => bomb(),
+            Kind::GzipBomb => BOMB.clone(),
             _ => br#"{"seq":1,"key":"#.to_vec(),
         })
     }
@@ -257,6 +258,8 @@ impl Hostile {
         Ok(())
     }
 }
+
+static BOMB: LazyLock<Vec<u8>> = LazyLock::new(bomb);
 
 fn bomb() -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());

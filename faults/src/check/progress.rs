@@ -20,9 +20,9 @@ struct Span {
 pub(super) fn stalls(index: &Index<'_>, faults: &Faults<'_>, limit: Duration, findings: &mut Findings) {
     let mut sources: BTreeMap<Option<&str>, Vec<Span>> = BTreeMap::new();
     for message in index.messages.values() {
-        let closed = message.effects.first().map(|effect| effect.at);
-        let (Some(opened), Some(closed)) = (message.acknowledged(), closed.or(message.dead.first().copied()))
-        else {
+        let effect = message.effects.first().map(|effect| effect.at);
+        let given_up = || message.dead.first().and(message.starts.last()).map(|start| start.at);
+        let (Some(opened), Some(closed)) = (message.acknowledged(), effect.or_else(given_up)) else {
             continue;
         };
         let source = message.starts.first().and_then(|start| start.source);

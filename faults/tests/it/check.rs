@@ -344,3 +344,19 @@ fn a_run_of_120_000_messages_is_judged() {
     assert_eq!(findings.anomalies(), []);
     println!("120,000 messages judged in {:?}", begin.elapsed());
 }
+
+#[test]
+fn when_a_dead_letter_was_read_says_nothing_of_progress() {
+    let mut synth = run();
+    let read = synth.stories[500].published.plus(STALL * 3);
+    for id in [500, 501] {
+        synth.stories[id].outputs.clear();
+        synth.stories[id].dead.push(read);
+    }
+    synth.stories[500].handlings.clear();
+    let dead = Rules {
+        expect_dead: [500, 501].into(),
+        ..rules()
+    };
+    assert_eq!(check(&synth.run(), &dead).anomalies(), []);
+}

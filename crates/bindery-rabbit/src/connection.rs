@@ -29,7 +29,10 @@ const FIRST_LIMIT: Duration = Duration::from_millis(4500);
 /// How long a failure speaks for others that try at the same time.
 const FRESH_FAILURE: Duration = Duration::from_secs(1);
 const LEAST_BACKOFF: Duration = Duration::from_millis(200);
-const GREATEST_BACKOFF: Duration = Duration::from_secs(30);
+/// As Spring's recovery interval: a broker that was away for long is used again soon after it is back.
+const GREATEST_BACKOFF: Duration = Duration::from_secs(5);
+/// How long to wait after what only a person can mend.
+const MENDED_BY_A_PERSON: Duration = Duration::from_secs(30);
 
 /// One established connection.
 pub(crate) struct Live {
@@ -213,11 +216,7 @@ impl Link {
     }
 
     fn failed(&self, state: &mut State, refusal: Refusal) -> Refusal {
-        let wait = if refusal.needs_a_person() {
-            GREATEST_BACKOFF
-        } else {
-            backoff(state.failures)
-        };
+        let wait = backoff_after(&refusal, state.failures);
         state.failures = state.failures.saturating_add(1);
         state.retry_at = Some(Instant::now() + wait);
         state.failed = Some((refusal.clone(), Instant::now()));
@@ -333,7 +332,7 @@ fn merge(mut refusals: Vec<Refusal>) -> Refusal {
     }
 }
 
-/// How long to wait after `failures` failures in a row: full jitter between 200 ms and a bound that doubles up to 30 s.
+/// How long to wait after `failures` failures in a row: full jitter between 200 ms and a bound that doubles up to 5 s.
 pub(crate) fn backoff(failures: u32) -> Duration {
     let bound = LEAST_BACKOFF
         .saturating_mul(
@@ -348,7 +347,7 @@ pub(crate) fn backoff(failures: u32) -> Duration {
 /// How long to wait before the next try after a refusal.
 pub(crate) fn backoff_after(refusal: &Refusal, failures: u32) -> Duration {
     if refusal.needs_a_person() {
-        GREATEST_BACKOFF
+        MENDED_BY_A_PERSON
     } else {
         backoff(failures)
     }
@@ -372,6 +371,14 @@ mod tests {
                 "{failures}: {wait:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_a_person_must_mend_is_tried_seldom() {
+        let refused = Refusal::temporary(ErrorKind::Unauthorized, "wrong password");
+        assert_eq!(backoff_after(&refused, 0), MENDED_BY_A_PERSON);
+        let away = Refusal::temporary(ErrorKind::Unavailable, "refused");
+        assert!(backoff_after(&away, 40) <= GREATEST_BACKOFF);
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tokio::time::sleep;
 
-use super::common;
 use crate::check::Order;
 use crate::context::Context;
 use crate::ledger::Moment;
@@ -25,14 +24,14 @@ pub(super) async fn memory(context: &Context) -> Result<CaseReport> {
     scene.rules.order = Order::PerKey;
     scene.rules.recovery = LIMIT;
     scene.start_all(&["a", "b"]).await?;
+    // The alarm stops the generator as well, so that the queues are filled before.
     let load = Load {
-        count: 1_000_000,
-        per_second: 500,
+        count: context.scaled(4_000, 40_000),
+        per_second: 4_000,
+        keys: 8,
         ..Load::default()
     };
-    let load = scene.load(load, common::ordinary)?;
-    sleep(Duration::from_secs(2)).await;
-    scene.caught_up(100, PATIENCE).await?;
+    scene.load(load, |work| work.micros = 20_000)?.finished().await?;
     let from = Moment::now();
     context.rabbit.memory_alarm(true).await?;
     let told = scene
@@ -51,9 +50,6 @@ pub(super) async fn memory(context: &Context) -> Result<CaseReport> {
     let up = scene
         .health_within("a", LIMIT * 2, |report| report.status == "UP")
         .await?;
-    scene.caught_up(100, PATIENCE).await?;
-    load.stop();
-    load.finished().await?;
     scene.settle(PATIENCE).await?;
     ensure!(scene.all_alive()?, "a process ended");
     let mut report = scene.conclude().await?;

@@ -30,7 +30,7 @@ pub(super) async fn crash(context: &Context) -> Result<CaseReport> {
     scene.start_all(&["a", "b"]).await?;
     let load = Load {
         count: 1_000_000,
-        per_second: 500,
+        per_second: 300,
         ..Load::default()
     };
     let load = scene.load(load, common::ordinary)?;

@@ -16,6 +16,7 @@ mod members;
 mod memory_bound;
 mod network;
 mod output_down;
+mod rabbit;
 mod slow;
 mod topology;
 
@@ -239,5 +240,35 @@ pub const ALL: &[Case] = &[
         "configuration that nobody meant",
         BROKERS,
         config::nonsense
+    ),
+    case!(
+        "channel-closed",
+        "the broker closes the channel of one queue's consumers",
+        RABBIT,
+        rabbit::channel_closed
+    ),
+    case!(
+        "consumer-cancelled",
+        "the broker cancels one queue's consumers",
+        RABBIT,
+        rabbit::consumer_cancelled
+    ),
+    case!(
+        "delivery-limit",
+        "a message whose process dies each time it has it",
+        RABBIT,
+        rabbit::delivery_limit
+    ),
+    case!(
+        "consumer-timeout",
+        "a handler keeps a message for too long",
+        RABBIT,
+        rabbit::consumer_timeout
+    ),
+    case!(
+        "unroutable",
+        "some of 8,000 publications at once reach no queue",
+        RABBIT,
+        rabbit::unroutable
     ),
 ];

@@ -36,7 +36,7 @@ pub(super) async fn resets(context: &Context) -> Result<CaseReport> {
     scene.start_all(&["a", "b"]).await?;
     let load = Load {
         count: 1_000_000,
-        per_second: 700,
+        per_second: 300,
         ..Load::default()
     };
     let load = scene.load(load, common::ordinary)?;
@@ -80,7 +80,7 @@ pub(super) async fn blackholes(context: &Context) -> Result<CaseReport> {
     scene.start_all(&["a", "b"]).await?;
     let load = Load {
         count: 1_000_000,
-        per_second: 400,
+        per_second: 250,
         ..Load::default()
     };
     let load = scene.load(load, common::ordinary)?;

@@ -40,12 +40,12 @@ impl Scene {
     pub async fn recorded_within(
         &self,
         limit: Duration,
-        wanted: impl Fn(&Record) -> bool,
+        mut wanted: impl FnMut(&Record) -> bool,
     ) -> Result<Option<Duration>> {
         let mut ledgers = Tail::new(self.folder());
         let from = Instant::now();
         loop {
-            if ledgers.next()?.iter().any(&wanted) {
+            if ledgers.next()?.iter().any(&mut wanted) {
                 return Ok(Some(from.elapsed()));
             }
             if from.elapsed() >= limit {

@@ -28,17 +28,21 @@ impl Desk {
     /// # Errors
     /// When one of the first two is missing, or the ledger can't be opened.
     pub fn from_environment() -> io::Result<Self> {
-        let required = |name: &str| {
-            std::env::var(name)
-                .map_err(|_| io::Error::other(format!("the environment variable `{name}` is missing")))
-        };
         let path = |name: &str| std::env::var_os(name).map(PathBuf::from);
         Ok(Self {
             instance: required("BENCH_INSTANCE")?,
-            ledger: Writer::open(required("BENCH_LEDGER")?.as_ref())?,
+            ledger: Self::ledger_from_environment()?,
             store: path("BENCH_STORE"),
             gate: path("BENCH_GATE"),
         })
+    }
+
+    /// Opens the ledger that `BENCH_LEDGER` names.
+    ///
+    /// # Errors
+    /// When it is missing, or can't be opened.
+    pub fn ledger_from_environment() -> io::Result<Writer> {
+        Writer::open(required("BENCH_LEDGER")?.as_ref())
     }
 
     /// Writes down that a handler began.
@@ -99,4 +103,8 @@ fn source(origin: &Origin) -> Option<String> {
         Some(partition) => format!("{destination}/{partition}"),
         None => destination.to_string(),
     })
+}
+
+fn required(name: &str) -> io::Result<String> {
+    std::env::var(name).map_err(|_| io::Error::other(format!("the environment variable `{name}` is missing")))
 }

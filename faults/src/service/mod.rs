@@ -1,6 +1,7 @@
 //! The service under test: an ordinary Bindery service that writes down what it does.
 
 mod desk;
+pub mod publisher;
 
 use std::time::Duration;
 
@@ -11,14 +12,19 @@ pub use desk::Desk;
 
 use crate::work::{Conduct, Done, Work};
 
-/// Runs the service until it is told to stop. The variable `FAILPOINTS` makes it abort at a step between receive and
+/// Runs the service until it is told to stop. With the variable `BENCH_PUBLISH` it publishes so many messages by hand
+/// instead of consuming any. The variable `FAILPOINTS` makes it abort at a step between receive and
 /// settle.
 ///
 /// # Errors
 /// When the surroundings are incomplete, or the application can't start or end properly.
 pub async fn run() -> bindery::Result {
-    let desk = Desk::from_environment()
-        .map_err(|error| bindery::Error::new(bindery::ErrorKind::Configuration, error.to_string()))?;
+    let misplaced =
+        |error: std::io::Error| bindery::Error::new(bindery::ErrorKind::Configuration, error.to_string());
+    if let Some(count) = publisher::wanted() {
+        return publisher::run(count, Desk::ledger_from_environment().map_err(misplaced)?).await;
+    }
+    let desk = Desk::from_environment().map_err(misplaced)?;
     Application::new()
         .state(desk)
         .listeners(listeners![transfer])

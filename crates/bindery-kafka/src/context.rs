@@ -1,7 +1,7 @@
 //! What every client of the binder has in common: its log lines, errors and statistics end up here.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -24,6 +24,8 @@ pub(crate) struct Reports {
     stuck: AtomicBool,
     refusal: Mutex<Option<Refusal>>,
     last_reason: Mutex<Option<String>>,
+    /// How many connections broke or could not be made since the client last worked.
+    attempts: AtomicU32,
 }
 
 impl Reports {
@@ -35,6 +37,7 @@ impl Reports {
             stuck: AtomicBool::new(false),
             refusal: Mutex::new(None),
             last_reason: Mutex::new(None),
+            attempts: AtomicU32::new(0),
         }
     }
 
@@ -50,6 +53,7 @@ impl Reports {
     pub(crate) fn connected(&self) {
         self.down.store(false, Ordering::Relaxed);
         self.stuck.store(false, Ordering::Relaxed);
+        self.attempts.store(0, Ordering::Relaxed);
         self.health.up();
     }
 
@@ -59,10 +63,17 @@ impl Reports {
         self.health.down(reason);
     }
 
-    /// The client can't go on until something changes at the broker, such as a right.
+    /// The client can't go on until something changes at the broker, such as a right. The connection is not to blame.
     pub(crate) fn stuck(&self, reason: String) {
         self.stuck.store(true, Ordering::Relaxed);
-        self.failed(reason);
+        self.down.store(true, Ordering::Relaxed);
+        self.health.stuck(reason);
+    }
+
+    /// The client can't go on and is made anew.
+    pub(crate) fn broken(&self, reason: &str) {
+        tracing::debug!("a Kafka client is made anew: {reason}");
+        self.failed(format!("a Kafka client had to be made anew: {reason}"));
     }
 
     pub(crate) fn health(&self) -> bindery_core::Health {
@@ -104,8 +115,9 @@ impl Reports {
         match error.rdkafka_error_code() {
             Some(Code::AllBrokersDown) => {
                 let detail = self.reason().unwrap_or(reason);
+                let attempts = self.attempts.load(Ordering::Relaxed).max(1);
                 self.failed(format!(
-                    "no broker of `{}` can be reached: {detail}",
+                    "no broker of `{}` can be reached: {detail}, attempt {attempts}",
                     self.brokers
                 ));
             }
@@ -116,7 +128,10 @@ impl Reports {
                     self.brokers
                 ));
             }
-            Some(Code::BrokerTransportFailure | Code::Resolve | Code::SSL) => self.keep(&reason),
+            Some(Code::BrokerTransportFailure | Code::Resolve | Code::SSL) => {
+                self.attempts.fetch_add(1, Ordering::Relaxed);
+                self.keep(&reason);
+            }
             _ => {}
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bindery_core::{Health, Status};
 
@@ -16,8 +17,18 @@ pub(crate) struct Connectivity {
 
 #[derive(Debug)]
 struct State {
-    clients: BTreeMap<u64, Health>,
+    clients: BTreeMap<u64, Client>,
     overall: Health,
+    /// Since when the connection is in trouble.
+    trouble: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Client {
+    health: Health,
+    /// Whether its trouble is its own, and says nothing of the connection.
+    is_stuck: bool,
+    trouble: Option<Instant>,
 }
 
 impl Connectivity {
@@ -28,6 +39,7 @@ impl Connectivity {
             state: Mutex::new(State {
                 clients: BTreeMap::new(),
                 overall: Health::unknown(),
+                trouble: None,
             }),
         })
     }
@@ -35,14 +47,19 @@ impl Connectivity {
     /// A place for one more client; it counts until it is dropped.
     pub(crate) fn client(self: &Arc<Self>) -> ClientHealth {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        self.lock().clients.insert(id, Health::unknown());
+        let client = Client {
+            health: Health::unknown(),
+            is_stuck: false,
+            trouble: None,
+        };
+        self.lock().clients.insert(id, client);
         ClientHealth {
             id,
             connectivity: self.clone(),
         }
     }
 
-    /// The worst health of any client.
+    /// The worst health of any client, as far as it is about the connection.
     pub(crate) fn overall(&self) -> Health {
         self.lock().overall.clone()
     }
@@ -52,26 +69,36 @@ impl Connectivity {
     }
 
     fn refresh(&self, state: &mut State) {
-        let worst = state
-            .clients
-            .values()
-            .filter(|health| health.status != Status::Unknown)
-            .max_by_key(|health| health.status)
-            .cloned();
-        let Some(worst) = worst else { return };
-        let changed = worst.status != state.overall.status;
-        state.overall = state.overall.followed_by(worst);
-        if !changed {
+        let connected = state.clients.values().filter(|client| !client.is_stuck);
+        let Some(whole) = Health::of_parts(connected.map(|client| client.health.clone())) else {
+            return;
+        };
+        if whole.status == Status::Unknown {
+            return;
+        }
+        let before = state.overall.status;
+        state.overall = state.overall.followed_by(whole);
+        if before == state.overall.status {
             return;
         }
         let binder = &*self.binder;
-        match (&state.overall.status, state.overall.reason.as_deref()) {
-            (Status::Up, _) => tracing::info!(binder.name = binder, "connected to Kafka"),
-            (_, reason) => tracing::warn!(
+        if state.overall.status == Status::Up {
+            match state.trouble.take().map(|since| since.elapsed()) {
+                None => tracing::info!(binder.name = binder, "connected to Kafka"),
+                Some(took) => tracing::info!(
+                    binder.name = binder,
+                    lasted.ms = took.as_millis() as u64,
+                    "connected to Kafka again after {took:.1?}"
+                ),
+            }
+        } else {
+            state.trouble.get_or_insert_with(Instant::now);
+            let reason = state.overall.reason.as_deref();
+            tracing::warn!(
                 binder.name = binder,
                 "{}",
                 reason.unwrap_or("Kafka is not available")
-            ),
+            );
         }
     }
 }
@@ -86,33 +113,56 @@ pub(crate) struct ClientHealth {
 impl ClientHealth {
     /// The client works.
     pub(crate) fn up(&self) {
-        self.set(Health::up());
+        self.set(Health::up(), false);
     }
 
-    /// The client doesn't work, for the given reason.
+    /// The client doesn't work, because of its connection.
     pub(crate) fn down(&self, reason: String) {
-        self.set(Health::down(reason));
+        self.set(Health::down(reason), false);
+    }
+
+    /// The client doesn't work, for a reason of its own.
+    pub(crate) fn stuck(&self, reason: String) {
+        self.set(Health::down(reason), true);
     }
 
     /// The health that was set last.
     pub(crate) fn get(&self) -> Health {
-        self.connectivity
-            .lock()
-            .clients
-            .get(&self.id)
-            .cloned()
-            .unwrap_or_else(Health::unknown)
+        let state = self.connectivity.lock();
+        let client = state.clients.get(&self.id);
+        client.map_or_else(Health::unknown, |client| client.health.clone())
     }
 
-    fn set(&self, next: Health) {
+    fn set(&self, next: Health, is_stuck: bool) {
         let mut state = self.connectivity.lock();
-        let Some(current) = state.clients.get_mut(&self.id) else {
+        let Some(client) = state.clients.get_mut(&self.id) else {
             return;
         };
-        if current.status == next.status && (next.status == Status::Up || current.reason == next.reason) {
+        let known = &client.health;
+        if known.status == next.status && (next.status == Status::Up || known.reason == next.reason) {
             return;
         }
-        *current = current.followed_by(next);
+        let binder = &*self.connectivity.binder;
+        if is_stuck && !client.is_stuck {
+            client.trouble = Some(Instant::now());
+            tracing::warn!(
+                binder.name = binder,
+                "{}",
+                next.reason.as_deref().unwrap_or_default()
+            );
+        }
+        if next.status == Status::Up
+            && let Some(took) = client.trouble.take().map(|since| since.elapsed())
+        {
+            let what = known.reason.as_deref().unwrap_or_default();
+            tracing::info!(
+                binder.name = binder,
+                lasted.ms = took.as_millis() as u64,
+                "it works again after {took:.1?}: {what}"
+            );
+        }
+        client.health = known.followed_by(next);
+        client.is_stuck = is_stuck;
         self.connectivity.refresh(&mut state);
     }
 }
@@ -143,6 +193,18 @@ mod tests {
         );
         second.up();
         assert_eq!(connectivity.overall().status, Status::Up);
+    }
+
+    #[test]
+    fn a_client_that_is_stuck_does_not_make_the_connection_bad() {
+        let connectivity = Connectivity::new("kafka".into());
+        let (first, second) = (connectivity.client(), connectivity.client());
+        first.up();
+        second.stuck("no such topic".to_owned());
+        assert_eq!(second.get().status, Status::Down);
+        assert_eq!(connectivity.overall().status, Status::Up);
+        second.down("no broker".to_owned());
+        assert_eq!(connectivity.overall().status, Status::Down);
     }
 
     #[test]

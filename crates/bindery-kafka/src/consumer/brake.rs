@@ -17,7 +17,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(200);
 /// How many messages of one source are held before the library pauses it.
 const HELD_MESSAGES: usize = 1024;
 /// How far the first unsettled message may lag behind the last one handed out, in offsets.
-const WINDOW: usize = 10_000;
+pub(crate) const WINDOW: usize = 10_000;
 
 /// The sources that are paused, and what they delivered since.
 #[derive(Default)]
@@ -87,7 +87,7 @@ pub(crate) fn wants_pause(place: &Place) -> bool {
 }
 
 /// One stuck message must not let the window behind it grow without bound.
-fn over_window(place: &Place) -> bool {
+pub(crate) fn over_window(place: &Place) -> bool {
     let paused = place.paused.load(Ordering::Acquire);
     place.span() > if paused { WINDOW / 2 } else { WINDOW }
 }

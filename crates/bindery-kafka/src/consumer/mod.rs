@@ -4,6 +4,7 @@ mod batch;
 mod brake;
 mod commit;
 mod committer;
+mod held_back;
 mod pace;
 mod poll;
 mod rebalance;
@@ -102,8 +103,8 @@ fn connector(
     fixed: Option<Vec<i32>>,
     known: Arc<Mutex<BTreeSet<i32>>>,
 ) -> Connect {
-    Box::new(move || {
     let mut is_first = true;
+    Box::new(move || {
         let topic = shared.topic.clone();
         let what = format!("could not consume from `{topic}`");
         let context = ConsumeContext {
@@ -111,9 +112,9 @@ fn connector(
             first_position,
             known: known.clone(),
             committer: Committer::default(),
-        };
             leaving: Mutex::default(),
             ending: AtomicBool::new(false),
+        };
         let consumer: BaseConsumer<ConsumeContext> = config
             .create_with_context(context)
             .map_err(|error| failed(&what, &error))?;
@@ -201,7 +202,9 @@ impl ConsumerControl for Handle {
     }
 
     fn health(&self) -> Health {
-        self.shared.reports.health()
+        let own = self.shared.reports.health();
+        let held_back = self.shared.held_back.health(&self.shared.topic, brake::WINDOW);
+        Health::of_parts(held_back.into_iter().chain([own])).unwrap_or_else(Health::unknown)
     }
 
     fn lag(&self) -> Option<u64> {

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::batch::BatchBuilder;
-use super::brake::{Brake, PATIENCE, wants_pause};
+use super::brake::{Brake, PATIENCE, WINDOW, over_window, wants_pause};
 use super::commit;
 use super::pace::Pace;
 use super::rebalance::ConsumeContext;
@@ -98,8 +98,7 @@ impl Poller {
                 match end {
                     End::Closed => self.close(&current, committing),
                     End::Fatal(reason) => {
-                        tracing::warn!(topic = &*self.shared.topic, "the consumer is made anew: {reason}");
-                        self.shared.reports.failed(reason);
+                        self.shared.reports.broken(&reason);
                         self.abandon();
                         // The old consumer must be gone before there is another: it would take its partitions away.
                         end_committing(&current, committing);
@@ -117,6 +116,7 @@ impl Poller {
         self.sender = None;
         self.shared.stage.send_replace(Stage::Closed);
     }
+
     /// Waits that long, or until the consumer is closed.
     fn rest(&self, pause: Duration) {
         let until = Instant::now() + pause;
@@ -127,14 +127,13 @@ impl Poller {
         }
     }
 
-
     fn poll_until_end(&mut self, consumer: &BaseConsumer<ConsumeContext>) -> End {
         loop {
             if self.shared.is_closing() {
                 return End::Closed;
             }
-            consumer.client().context().let_go(consumer);
             self.commit_if_due(consumer);
+            consumer.client().context().let_go(consumer);
             self.send_backlog();
             let Some(timeout) = self.may_poll(consumer) else {
                 continue;
@@ -190,15 +189,16 @@ impl Poller {
         let fits = self.builder.as_ref().is_some_and(|builder| {
             self.builder_rebalance == rebalance
                 && builder.partition() == Some(message.partition())
+                && builder.is_followed_by(message.offset())
                 && !builder.is_full()
         });
         if !fits {
             self.flush();
-            let Some(source) = self.shared.source(message.partition()) else {
+            let Some(source) = self.shared.source_at(message.partition(), message.offset()) else {
                 // It was revoked within this poll; whoever has the partition now delivers it.
                 return;
             };
-            self.builder_rebalance = rebalance;
+            self.builder_rebalance = self.shared.rebalances.load(Ordering::Relaxed);
             self.builder = Some(BatchBuilder::new(
                 source,
                 self.shared.topic.clone(),
@@ -217,6 +217,9 @@ impl Poller {
         };
         // The next batch is probably about as large: a quarter of room saves most growing.
         self.size_hint = (builder.size_bytes() + builder.size_bytes() / 4).min(1 << 21);
+        if let (Some(partition), Some(offset)) = (builder.partition(), builder.last_offset()) {
+            self.shared.polled(partition, offset);
+        }
         self.backlog.extend(self.brake.hold(builder.build()));
         self.send_backlog();
     }
@@ -314,6 +317,10 @@ impl Poller {
         for place in assigned {
             let paused = place.paused.load(Ordering::Acquire);
             let wanted = everything || self.brake.is_pulled(place);
+            let is_held_back = over_window(place);
+            self.shared
+                .held_back
+                .note(&self.shared.topic, place.partition, is_held_back, WINDOW);
             any |= wanted;
             match (paused, wanted) {
                 (false, true) => pause.add_partition(&self.shared.topic, place.partition),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bindery_core::{DeliveryBatch, Receipt, Settlement, Source};
 use tokio::sync::watch;
 
+use super::held_back::HeldBack;
 use crate::context::Reports;
 use crate::offsets::OffsetTracker;
 
@@ -16,6 +17,7 @@ use crate::offsets::OffsetTracker;
 pub(crate) struct Shared {
     pub(crate) topic: Arc<str>,
     pub(crate) reports: Reports,
+    pub(crate) held_back: HeldBack,
     /// How long a revocation waits for started work.
     pub(crate) drain: Duration,
     places: RwLock<Vec<Arc<Place>>>,
@@ -58,6 +60,8 @@ struct PlaceState {
     source: Option<Arc<Source>>,
     revoking: bool,
     tracker: OffsetTracker,
+    /// The offset of the last message that was polled.
+    polled: Option<i64>,
 }
 
 /// Stands for a lag that isn't known.
@@ -68,6 +72,7 @@ impl Shared {
         Arc::new(Self {
             topic,
             reports,
+            held_back: HeldBack::default(),
             drain,
             places: RwLock::default(),
             settled: AtomicBool::new(false),
@@ -176,6 +181,35 @@ impl Shared {
         self.places.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The source of the message that was polled at `offset`, unless the partition is being given back. The log began
+    /// anew when the offset lies before one that was polled already: its topic was deleted and made again, or has lost
+    /// its end. Then the assignment begins anew, because old offsets mean other messages than new ones.
+    pub(crate) fn source_at(&self, partition: i32, offset: i64) -> Option<Arc<Source>> {
+        let place = self.place(u32::try_from(partition).ok()?)?;
+        let mut state = place.lock();
+        let source = state.source.clone().filter(|_| !state.revoking)?;
+        if state.polled.is_none_or(|polled| polled < offset) {
+            return Some(source);
+        }
+        tracing::warn!(
+            source = &*source.name,
+            offset,
+            "the log begins anew; what was delivered of the old one can't be settled any more"
+        );
+        source.revoked.cancel();
+        *state = state.next(source.id, partition, source.name.clone());
+        place.pause_wanted.store(false, Ordering::Release);
+        self.rebalances.fetch_add(1, Ordering::Relaxed);
+        state.source.clone()
+    }
+
+    /// Notes the last offset of a batch.
+    pub(crate) fn polled(&self, partition: i32, offset: i64) {
+        if let Some(place) = u32::try_from(partition).ok().and_then(|id| self.place(id)) {
+            place.lock().polled = Some(offset);
+        }
+    }
+
     /// The current source of a partition, unless it is being given back.
     pub(crate) fn source(&self, partition: i32) -> Option<Arc<Source>> {
         let place = self.place(u32::try_from(partition).ok()?)?;
@@ -188,14 +222,7 @@ impl Shared {
         let Ok(id) = u32::try_from(partition) else { return };
         let place = self.place_or_new(id);
         let mut state = place.lock();
-        let generation = state.generation.wrapping_add(1);
-        let name = format!("{}-{partition}", self.topic);
-        *state = PlaceState {
-            generation,
-            source: Some(Source::new(id, generation, name, Some(partition))),
-            revoking: false,
-            tracker: OffsetTracker::default(),
-        };
+        *state = state.next(id, partition, format!("{}-{partition}", self.topic).into());
         drop(state);
         place.pause_wanted.store(false, Ordering::Release);
         place.assigned.store(true, Ordering::Release);
@@ -233,6 +260,7 @@ impl Shared {
     pub(crate) fn end_revoke(&self, partitions: &[i32]) {
         for place in self.revoked_places(partitions) {
             place.lock().source = None;
+            self.held_back.forget(place.partition);
             place.assigned.store(false, Ordering::Release);
         }
         self.rebalances.fetch_add(1, Ordering::Relaxed);
@@ -279,6 +307,18 @@ impl Shared {
 
     pub(crate) fn set_lag(&self, lag: Option<u64>) {
         self.lag.store(lag.unwrap_or(UNKNOWN_LAG), Ordering::Relaxed);
+    }
+}
+
+impl PlaceState {
+    /// The state at the beginning of the next assignment.
+    fn next(&self, id: u32, partition: i32, name: Arc<str>) -> Self {
+        let generation = self.generation.wrapping_add(1);
+        Self {
+            generation,
+            source: Some(Source::new(id, generation, name, Some(partition))),
+            ..Self::default()
+        }
     }
 }
 

@@ -203,7 +203,7 @@ impl ProducerClient {
             .fatal_error()
             .map(|(_, reason)| one_line(&reason));
         let reason = reason.unwrap_or_else(|| "it can't go on".to_owned());
-        tracing::warn!("the Kafka producer is made anew: {reason}");
+        self.reports.broken(&reason);
         match connect(&self.config, &self.reports, &self.broken) {
             Ok(made) => {
                 self.broken.store(false, Ordering::Release);

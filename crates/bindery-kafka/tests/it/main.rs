@@ -1,6 +1,8 @@
 //! The Kafka binder against a real broker, whose address is in `KAFKA_BROKERS`.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests may end with a panic")]
 
+mod anew;
+mod broker_errors;
 mod conformance;
 mod dead_letter;
 mod flow;
@@ -13,4 +15,5 @@ mod round_trip;
 mod security;
 mod settlement;
 mod support;
+mod waiting;
 mod wire;

@@ -25,12 +25,14 @@ async fn a_cancelled_consumer_is_noticed_and_its_neighbours_are_not_disturbed() 
     send(&*stays_output, record("b")).await.unwrap();
     let taken = soon("a delivery", gone_input.deliveries.next()).await.unwrap();
     let neighbour = soon("a delivery", stays_input.deliveries.next()).await.unwrap();
+    let deleted = std::time::Instant::now();
     manage("DELETE", &format!("queues/%2F/{gone}.g"), None).await;
     soon(
         "the end of the cancelled source",
         taken.source.revoked.cancelled(),
     )
     .await;
+    println!("noticed after {:?}", deleted.elapsed());
     // The queue is declared again, empty; what it held went with it.
     until("a published message", || async {
         send(&*gone_output, record("after")).await.is_ok()

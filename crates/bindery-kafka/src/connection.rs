@@ -11,6 +11,7 @@ use crate::boot;
 use crate::error::failed;
 use crate::jvm;
 use crate::options::{ConsumerOptions, ProducerOptions, StartOffset, configuration, list};
+use crate::tls;
 
 /// The properties of a client, by the names of the JVM client or of librdkafka.
 pub(crate) type Properties = BTreeMap<String, String>;
@@ -72,7 +73,8 @@ const COMMON_DEFAULTS: &[(&str, &str)] = &[
     ("client.id", "bindery"),
     ("socket.keepalive.enable", "true"),
     ("reconnect.backoff.ms", "100"),
-    ("reconnect.backoff.max.ms", "10000"),
+    // As the JVM's: librdkafka's own 10 s would keep a client away long after a flapping network is back.
+    ("reconnect.backoff.max.ms", "1000"),
     ("broker.address.ttl", "1000"),
 ];
 
@@ -101,7 +103,7 @@ impl Connection {
             producer_properties: spec.options.text_map("producer-properties"),
             required_acks: spec.options.text("required-acks").unwrap_or("all").to_owned(),
         };
-        connection.questions()?;
+        tls::warn_of_exposure(&connection.questions()?, &spec.name);
         Ok(connection)
     }
 
@@ -243,6 +245,18 @@ impl Connection {
             config.set(*key, *value);
         }
         config.set("bootstrap.servers", &self.brokers);
+        let has_nul = |text: &str| text.contains('\0');
+        // The library's own map hides the values of secrets.
+        let hopeless = config
+            .config_map()
+            .into_keys()
+            .find(|key| has_nul(key) || config.get(key).is_some_and(has_nul));
+        if let Some(key) = hopeless {
+            return Err(self::configuration(format!(
+                "the Kafka client property `{}` can't be used: it holds a NUL character",
+                key.escape_debug()
+            )));
+        }
         // librdkafka checks names and values here, without a connection.
         config
             .create_native_config()

@@ -1,6 +1,7 @@
 //! Key and trust stores of the JVM client as librdkafka's files: PEM, and PKCS#12 for keys.
 
 use bindery_core::Result;
+use rdkafka::ClientConfig;
 
 use crate::connection::Properties;
 use crate::options::configuration;
@@ -24,6 +25,16 @@ pub(crate) fn is_store_property(key: &str) -> bool {
 
 /// Adds librdkafka's properties for the stores that `given` names.
 pub(crate) fn translate(given: &Properties, translated: &mut Properties) -> Result<()> {
+    for key in ["ssl.truststore.location", "ssl.keystore.location"] {
+        if let Some(location) = given
+            .get(key)
+            .filter(|location| location.starts_with("classpath:"))
+        {
+            return Err(configuration(format!(
+                "`{key}` is `{location}`: there is no class path; give the path of a file"
+            )));
+        }
+    }
     let mut set = |key: &str, value: &str| translated.insert(key.to_owned(), value.to_owned());
     if let Some(certificates) = given.get("ssl.truststore.certificates") {
         set("ssl.ca.pem", certificates);
@@ -64,6 +75,38 @@ pub(crate) fn translate(given: &Properties, translated: &mut Properties) -> Resu
         }
     }
     Ok(())
+}
+
+/// Says what a configuration leaves open: it is allowed, but nobody should have it without knowing.
+pub(crate) fn warn_of_exposure(config: &ClientConfig, binder: &str) {
+    for line in exposures(config) {
+        tracing::warn!(binder.name = binder, "{line}");
+    }
+}
+
+fn exposures(config: &ClientConfig) -> Vec<&'static str> {
+    let is = |key, value: &str| {
+        config
+            .get(key)
+            .is_some_and(|found| found.eq_ignore_ascii_case(value))
+    };
+    let mut lines = Vec::new();
+    if is("security.protocol", "SASL_PLAINTEXT") {
+        lines.push("the login isn't encrypted: set `security.protocol` to `SASL_SSL`");
+    }
+    if is("enable.ssl.certificate.verification", "false") {
+        lines.push(
+            "the broker's certificate isn't verified, so the login may go to a stranger: remove \
+             `enable.ssl.certificate.verification`",
+        );
+    }
+    if is("ssl.endpoint.identification.algorithm", "none") {
+        lines.push(
+            "the broker's name isn't verified, so the login may go to a stranger: remove \
+             `ssl.endpoint.identification.algorithm`",
+        );
+    }
+    lines
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -123,6 +166,15 @@ mod tests {
     }
 
     #[test]
+    fn what_a_configuration_leaves_open_is_said() {
+        let exposed = |key: &str, value: &str| exposures(ClientConfig::new().set(key, value)).len();
+        assert_eq!(exposed("security.protocol", "sasl_plaintext"), 1);
+        assert_eq!(exposed("enable.ssl.certificate.verification", "false"), 1);
+        assert_eq!(exposed("ssl.endpoint.identification.algorithm", "none"), 1);
+        assert_eq!(exposed("security.protocol", "SASL_SSL"), 0);
+    }
+
+    #[test]
     fn a_pkcs12_key_store_stays_one() {
         let got = translated(&[
             ("ssl.keystore.location", "/me.p12"),
@@ -141,6 +193,8 @@ mod tests {
     #[test]
     fn java_stores_are_refused_with_the_way_out() {
         for key in ["ssl.keystore.location", "ssl.truststore.location"] {
+            let error = translated(&[(key, "classpath:store.pem")]).unwrap_err();
+            assert!(error.message().contains("path of a file"), "{error}");
             let error = translated(&[(key, "/store.jks")]).unwrap_err();
             assert!(
                 error.message().contains("PEM") && error.message().contains(key),

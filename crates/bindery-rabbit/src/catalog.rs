@@ -135,7 +135,7 @@ const CONSUMER: &[PropertyDef] = with_common![
     jvm("receive-timeout", "a batch never waits for more messages"),
     jvm(
         "recovery-interval",
-        "a lost connection is made again after 200 ms to 30 s, for ever"
+        "a lost connection is made again after 200 ms to 5 s, for ever"
     ),
     jvm(
         "missing-queues-fatal",
@@ -147,7 +147,7 @@ const CONSUMER: &[PropertyDef] = with_common![
     ),
     jvm(
         "failed-declaration-retry-interval",
-        "declarations are tried again after 200 ms to 30 s"
+        "declarations are tried again after 200 ms to 5 s"
     ),
 ];
 
@@ -199,10 +199,10 @@ const CONNECTION: &[PropertyDef] = &[
     ),
     works("ssl.enabled", Flag),
     works("ssl.key-store", Text),
-    works("ssl.key-store-type", PropertyType::Choice(&["PKCS12", "PEM"])),
+    works("ssl.key-store-type", Text),
     works("ssl.key-store-password", Secret),
     works("ssl.trust-store", Text),
-    works("ssl.trust-store-type", PropertyType::Choice(&["PEM"])),
+    works("ssl.trust-store-type", Text),
     jvm(
         "ssl.trust-store-password",
         "a PEM file of certificates has no password",

@@ -1,6 +1,7 @@
 //! Where and how to connect, from `spring.rabbitmq.*`; its secrets appear in no log, error or debug output.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,14 @@ pub(crate) struct Address {
     username: String,
     password: String,
     virtual_host: String,
+}
+
+impl Address {
+    /// Whether the password can be read on its way through a network.
+    fn is_exposed(&self) -> bool {
+        let ip: Option<IpAddr> = self.host.parse().ok();
+        !self.tls && !ip.map_or(self.host == "localhost", |ip| ip.is_loopback())
+    }
 }
 
 impl fmt::Display for Address {
@@ -62,6 +71,13 @@ impl Settings {
     pub(crate) fn read(spec: &BinderSpec) -> Result<Self> {
         let options = &spec.connection;
         let addresses = addresses(options)?;
+        if let Some(address) = addresses.iter().find(|address| address.is_exposed()) {
+            tracing::warn!(
+                binder.name = &*spec.name,
+                "the login at `{address}` isn't encrypted: set `spring.rabbitmq.ssl.enabled`, or `amqps://` in front of \
+                 the address"
+            );
+        }
         Ok(Self {
             name: spec.name.clone(),
             name_prefix: spec
@@ -146,6 +162,7 @@ fn addresses(options: &Options) -> Result<Vec<Address>> {
         .filter(|entry| !entry.is_empty())
         .collect();
     if listed.is_empty() {
+        check_host(&template.host)?;
         return Ok(vec![template]);
     }
     let mut addresses = listed
@@ -158,6 +175,17 @@ fn addresses(options: &Options) -> Result<Vec<Address>> {
         addresses.shuffle(&mut rand::rng());
     }
     Ok(addresses)
+}
+
+/// A host is shown wherever a connection is spoken of, so what may be a whole address with a password is refused unseen.
+fn check_host(host: &str) -> Result<()> {
+    if host.parse::<IpAddr>().is_ok() || url::Host::parse(host).is_ok() {
+        return Ok(());
+    }
+    Err(misconfigured(
+        "`spring.rabbitmq.host` is no host name; an address with port, user or password goes into \
+         `spring.rabbitmq.addresses`",
+    ))
 }
 
 /// Reads `host`, `host:port`, `user:password@host:port/vhost` or a URI of scheme `amqp` or `amqps`.
@@ -259,6 +287,8 @@ mod tests {
             .iter()
             .map(|address| settings.uri(address))
             .collect();
+        let exposed: Vec<_> = settings.addresses.iter().map(Address::is_exposed).collect();
+        assert_eq!(exposed, [false, true, false]);
         assert_eq!(uris[0].scheme, AMQPScheme::AMQPS);
         assert_eq!(uris[0].authority.userinfo.username, "us@er");
         assert_eq!(uris[0].authority.userinfo.password, "p/w");
@@ -276,6 +306,24 @@ mod tests {
             format!("{:?}", settings.addresses),
             "[a.example:1234, b.example:5672, [::1]:7]"
         );
+    }
+
+    #[test]
+    fn a_whole_address_is_no_host_and_isnt_shown() {
+        for host in [
+            "amqp://user:canary@h:5672/v",
+            "user:canary@h",
+            "h:5672",
+            "",
+            "a\0b",
+        ] {
+            let error = settings(json!({ "host": host })).unwrap_err();
+            assert!(error.message().contains("`spring.rabbitmq.addresses`"), "{error}");
+            assert!(!error.report().contains("canary"), "{error}");
+        }
+        for host in ["localhost", "b.example", "10.0.0.1", "::1", "rabbit_1"] {
+            settings(json!({ "host": host })).unwrap();
+        }
     }
 
     #[test]

@@ -144,12 +144,12 @@ impl KeyStore {
 /// Connects to an address, encrypted if that is asked for. Nothing is ever tried without encryption instead.
 pub(crate) async fn connect(address: &Address, certificates: &Certificates) -> Result<Connected, Refusal> {
     let connector = address.tls.then(|| certificates.connector()).transpose()?;
-    let stream = AsyncTcpStream::Plain(reach(address).await.map_err(refused)?);
+    let stream = AsyncTcpStream::Plain(reach(address).await.map_err(|error| refused(&error))?);
     match connector {
         Some(connector) => stream
             .into_rustls(&connector, &address.host)
             .await
-            .map_err(refused),
+            .map_err(|error| refused(&error)),
         None => Ok(stream),
     }
 }
@@ -167,8 +167,8 @@ async fn reach(address: &Address) -> io::Result<<Tokio as Reactor>::TcpStream> {
     Err(last)
 }
 
-fn refused(error: io::Error) -> Refusal {
-    explained(&error).unwrap_or_else(|| Refusal::temporary(ErrorKind::Unavailable, error.to_string()))
+fn refused(error: &io::Error) -> Refusal {
+    explained(error).unwrap_or_else(|| Refusal::temporary(ErrorKind::Unavailable, error.to_string()))
 }
 
 /// What a broken connection means when certificates broke it: that is for a person to put right.
@@ -267,4 +267,62 @@ fn unreadable(property: &str, path: &str, what: &str) -> Refusal {
         ErrorKind::Configuration,
         format!("`{property}`: file `{path}` {what}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(ssl: serde_json::Value) -> Result<Certificates> {
+        let serde_json::Value::Object(entries) = ssl else {
+            unreachable!("the tests pass objects");
+        };
+        Certificates::read(&Options(entries.into_iter().collect()))
+    }
+
+    fn refusal(ssl: serde_json::Value) -> String {
+        match read(ssl).unwrap().connector() {
+            Ok(_) => panic!("it was accepted"),
+            Err(refusal) => refusal.message,
+        }
+    }
+
+    #[test]
+    fn stores_of_java_are_refused_with_the_way_out() {
+        for ssl in [
+            json!({"ssl.trust-store": "/trust.jks"}),
+            json!({"ssl.trust-store": "/trust", "ssl.trust-store-type": "JKS"}),
+            json!({"ssl.trust-store": "/trust.p12"}),
+            json!({"ssl.key-store": "/key.jks"}),
+            json!({"ssl.key-store": "/key.p12", "ssl.key-store-type": "JKS"}),
+            json!({"ssl.key-store": "classpath:key.p12"}),
+        ] {
+            let Err(error) = read(ssl.clone()) else {
+                panic!("{ssl} was accepted");
+            };
+            let says_how = error.message().contains("PEM") || error.message().contains("path of a file");
+            assert!(says_how && error.message().contains("-store"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_missing_or_holds_something_else_is_named() {
+        let missing = refusal(json!({"ssl.trust-store": "file:/nowhere/ca.pem"}));
+        assert!(missing.contains("file `/nowhere/ca.pem`"), "{missing}");
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let trust = refusal(json!({"ssl.trust-store": manifest}));
+        assert!(trust.contains("holds no certificate in PEM"), "{trust}");
+    }
+
+    #[test]
+    fn a_password_of_a_store_is_in_no_error() {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let store = refusal(json!({"ssl.key-store": manifest, "ssl.key-store-password": "canary"}));
+        assert!(
+            store.contains("ssl.key-store-password") && !store.contains("canary"),
+            "{store}"
+        );
+    }
 }

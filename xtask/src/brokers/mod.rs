@@ -87,6 +87,11 @@ pub(crate) fn run(action: &Action) -> Result<ExitCode> {
             for (name, value) in up.settings.variables() {
                 println!("{name}={value}");
             }
+            if up.settings.tls.is_none() {
+                println!(
+                    "encrypted and relayed listeners: not available with these brokers; `down`, then `up --with packages`"
+                );
+            }
             Ok(ExitCode::SUCCESS)
         }
         Action::Down => down(),

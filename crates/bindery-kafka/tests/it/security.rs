@@ -8,6 +8,8 @@ use std::time::Duration;
 use bindery::prelude::*;
 use bindery::{Application, Running, Status, listeners};
 use bindery_conformance::{Gate, LogWatch, everything_shown};
+use bindery_core::BinderFactory;
+use bindery_kafka::KafkaBinderFactory;
 use serde_json::{Value, json};
 
 use crate::support::{DEADLINE, eventually, unique};
@@ -17,8 +19,10 @@ const PLAIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
 /// How long a service that can't get in is watched.
 const WATCHED: Duration = Duration::from_secs(4);
 
+type Received = Arc<Mutex<Vec<String>>>;
+
 #[stream_listener]
-async fn secured(text: String, received: State<Arc<Mutex<Vec<String>>>>) {
+async fn secured(text: String, received: State<Received>) {
     received.lock().unwrap().push(text);
 }
 
@@ -45,7 +49,7 @@ fn login(module: &str, mechanism: &str, password: &str) -> Value {
     json!({"sasl.mechanism": mechanism, "sasl.jaas.config": entry})
 }
 
-fn sasl(ssl: Value, properties: Value) -> Value {
+fn sasl(ssl: &Value, properties: &Value) -> Value {
     json!({"security.protocol": "SASL_SSL", "ssl": ssl, "properties": properties})
 }
 
@@ -157,7 +161,7 @@ async fn scram_and_plain_over_tls_publish_and_consume() {
         (SCRAM, "SCRAM-SHA-256"),
         (PLAIN, "PLAIN"),
     ] {
-        let section = sasl(trusting("ca.pem"), login(module, mechanism, &password));
+        let section = sasl(&trusting("ca.pem"), &login(module, mechanism, &password));
         works(&variable("KAFKA_SASL_SSL"), section, &[&password]).await;
     }
 }
@@ -172,7 +176,7 @@ async fn a_client_that_logs_all_it_does_shows_no_secret() {
     ssl["key-store-key"] = json!(key);
     ssl["key-store-certificate-chain"] = json!(text("client.pem"));
     let secrets = [password.as_str(), key_line(&key)];
-    works(&variable("KAFKA_SASL_SSL"), sasl(ssl, properties), &secrets).await;
+    works(&variable("KAFKA_SASL_SSL"), sasl(&ssl, &properties), &secrets).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,7 +198,10 @@ async fn a_client_certificate_from_a_file_or_as_text_is_shown_to_the_broker() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_of_an_unknown_authority_is_refused() {
     let password = text("password");
-    let section = sasl(trusting("other-ca.pem"), login(SCRAM, "SCRAM-SHA-512", &password));
+    let section = sasl(
+        &trusting("other-ca.pem"),
+        &login(SCRAM, "SCRAM-SHA-512", &password),
+    );
     let expected = ["is not trusted", "ssl.trust-store-location"];
     refused(
         "127.0.0.1",
@@ -209,7 +216,7 @@ async fn a_broker_of_an_unknown_authority_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_whose_certificate_is_for_another_name_is_refused() {
     let password = text("password");
-    let section = sasl(trusting("ca.pem"), login(SCRAM, "SCRAM-SHA-512", &password));
+    let section = sasl(&trusting("ca.pem"), &login(SCRAM, "SCRAM-SHA-512", &password));
     let expected = ["is for another name", "bootstrap-servers"];
     refused(
         "127.0.0.2",
@@ -225,7 +232,7 @@ async fn a_broker_whose_certificate_is_for_another_name_is_refused() {
 async fn a_wrong_password_is_refused() {
     let password = "canary-that-is-wrong";
     for (module, mechanism) in [(SCRAM, "SCRAM-SHA-512"), (PLAIN, "PLAIN")] {
-        let section = sasl(trusting("ca.pem"), login(module, mechanism, password));
+        let section = sasl(&trusting("ca.pem"), &login(module, mechanism, password));
         let expected = ["refused the login", "sasl.jaas.config"];
         refused(
             "127.0.0.1",
@@ -250,4 +257,34 @@ async fn a_client_without_a_certificate_is_refused() {
         &expected,
     )
     .await;
+}
+
+#[test]
+fn the_examples_of_the_documentation_are_accepted() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), "a: \"canary\" #\\n").unwrap();
+    let document = include_str!("../../../../docs/security.md");
+    let examples = document.split("```yaml\n# kafka\n").skip(1);
+    let mut count = 0;
+    for example in examples {
+        let yaml = example.split("```").next().unwrap();
+        let yaml = yaml.replace(
+            "/run/secrets/kafka-password",
+            &secret.path().display().to_string(),
+        );
+        let model = Application::new()
+            .environment([("KAFKA_USER", "u")])
+            .arguments(Vec::<String>::new())
+            .config_directory("no-files")
+            .yaml("application.yaml", yaml)
+            .property("spring.cloud.stream.bindings.secured-in-0.destination", "d")
+            .state(Received::default())
+            .listeners(listeners![secured])
+            .check()
+            .unwrap();
+        assert!(model.warnings.is_empty(), "{:?}", model.warnings);
+        KafkaBinderFactory.create(&model.binders[0]).unwrap();
+        count += 1;
+    }
+    assert_eq!(count, 2);
 }

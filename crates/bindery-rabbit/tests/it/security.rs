@@ -8,6 +8,8 @@ use std::time::Duration;
 use bindery::prelude::*;
 use bindery::{Application, Running, Status, listeners};
 use bindery_conformance::{Gate, LogWatch, everything_shown};
+use bindery_core::BinderFactory;
+use bindery_rabbit::RabbitBinderFactory;
 use serde_json::{Value, json};
 
 use crate::support::{DEADLINE, manage, unique, until};
@@ -74,7 +76,7 @@ fn with_certificate(authority: &str) -> Value {
     ssl
 }
 
-fn section(user: &str, password: &str, ssl: Value) -> Value {
+fn section(user: &str, password: &str, ssl: &Value) -> Value {
     json!({"username": user, "password": password, "ssl": ssl})
 }
 
@@ -172,7 +174,7 @@ async fn refused(host: &str, section: Value, secrets: &[&str], expected: &[&str]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_certificate_in_pem_publishes_and_consumes() {
     let user = User::new().await;
-    let section = section(&user.name, &user.password, with_certificate("ca.pem"));
+    let section = section(&user.name, &user.password, &with_certificate("ca.pem"));
     works(section, &[&user.password, &key_line()]).await;
     user.remove().await;
 }
@@ -185,7 +187,7 @@ async fn a_client_certificate_in_pkcs12_publishes_and_consumes() {
     let mut ssl = trusting("ca.pem");
     ssl["key-store"] = json!(store.path());
     ssl["key-store-password"] = json!(store_password);
-    let section = section(&user.name, &user.password, ssl);
+    let section = section(&user.name, &user.password, &ssl);
     works(section, &[&user.password, store_password]).await;
     user.remove().await;
 }
@@ -207,21 +209,21 @@ fn pkcs12(password: &str) -> tempfile::NamedTempFile {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_of_an_unknown_authority_is_refused() {
-    let section = section("guest", "canary-not-sent", with_certificate("other-ca.pem"));
+    let section = section("guest", "canary-not-sent", &with_certificate("other-ca.pem"));
     let expected = ["is not trusted", "spring.rabbitmq.ssl.trust-store"];
     refused("127.0.0.1", section, &["canary-not-sent", &key_line()], &expected).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_whose_certificate_is_for_another_name_is_refused() {
-    let section = section("guest", "canary-not-sent", with_certificate("ca.pem"));
+    let section = section("guest", "canary-not-sent", &with_certificate("ca.pem"));
     let expected = ["is for another name", "spring.rabbitmq.addresses"];
     refused("127.0.0.2", section, &["canary-not-sent", &key_line()], &expected).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_refused() {
-    let section = section("guest", "canary-that-is-wrong", with_certificate("ca.pem"));
+    let section = section("guest", "canary-that-is-wrong", &with_certificate("ca.pem"));
     let expected = ["refused the login", "spring.rabbitmq.password"];
     refused(
         "127.0.0.1",
@@ -234,7 +236,7 @@ async fn a_wrong_password_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_without_a_certificate_is_refused() {
-    let section = section("guest", "canary-not-sent", trusting("ca.pem"));
+    let section = section("guest", "canary-not-sent", &trusting("ca.pem"));
     let expected = ["wants a client certificate", "spring.rabbitmq.ssl.key-store"];
     refused("127.0.0.1", section, &["canary-not-sent"], &expected).await;
 }
@@ -244,6 +246,36 @@ async fn a_client_certificate_of_an_unknown_authority_is_refused() {
     let mut ssl = with_certificate("ca.pem");
     ssl["key-store"] = json!(file("other-client-store.pem"));
     let expected = ["wants a client certificate", "spring.rabbitmq.ssl.key-store"];
-    let section = section("guest", "canary-not-sent", ssl);
+    let section = section("guest", "canary-not-sent", &ssl);
     refused("127.0.0.1", section, &["canary-not-sent"], &expected).await;
+}
+
+#[test]
+fn the_examples_of_the_documentation_are_accepted() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), "a: \"canary\" #\\n").unwrap();
+    let document = include_str!("../../../../docs/security.md");
+    let examples = document.split("```yaml\n# rabbit\n").skip(1);
+    let mut count = 0;
+    for example in examples {
+        let yaml = example.split("```").next().unwrap();
+        let yaml = yaml.replace(
+            "/run/secrets/rabbitmq-password",
+            &secret.path().display().to_string(),
+        );
+        let model = Application::new()
+            .environment([("RABBITMQ_USER", "u"), ("KEY_STORE_PASSWORD", "p")])
+            .arguments(Vec::<String>::new())
+            .config_directory("no-files")
+            .yaml("application.yaml", yaml)
+            .property("spring.cloud.stream.bindings.secured-in-0.destination", "d")
+            .state(Received::default())
+            .listeners(listeners![secured])
+            .check()
+            .unwrap();
+        assert!(model.warnings.is_empty(), "{:?}", model.warnings);
+        RabbitBinderFactory.create(&model.binders[0]).unwrap();
+        count += 1;
+    }
+    assert_eq!(count, 1);
 }

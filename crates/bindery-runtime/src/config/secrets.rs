@@ -14,6 +14,7 @@ const SECRET_WORDS: &[&str] = &[
     "apikey",
     "privatekey",
     "keypem",
+    "keystorekey",
     "oauthbearer",
     "userinfo",
 ];

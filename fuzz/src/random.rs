@@ -126,7 +126,11 @@ mod tests {
 
     #[test]
     fn the_number_of_inputs_is_kept_to() {
-        let outcome = run(&FRAGILE, &[], 7, limits(20), None).unwrap();
-        assert_eq!(outcome.inputs, 20);
+        let sturdy = Target {
+            run: |_| {},
+            ..FRAGILE
+        };
+        let outcome = run(&sturdy, &[], 7, limits(20), None).unwrap();
+        assert_eq!((outcome.inputs, outcome.failure), (20, None));
     }
 }

@@ -152,6 +152,22 @@ fn an_unknown_client_property_is_named_before_anything_is_connected() {
 }
 
 #[test]
+fn a_client_property_with_a_nul_is_named_without_its_value() {
+    for (binder, named) in [
+        (
+            json!({"configuration": {"sasl.password": "hun\0ter2"}}),
+            "`sasl.password`",
+        ),
+        (json!({"configuration": {"client\0.id": "x"}}), "`client\\0.id`"),
+        (json!({"brokers": ["a\0"]}), "`bootstrap.servers`"),
+    ] {
+        let error = connection(binder, json!({})).unwrap_err();
+        assert!(error.message().contains(named), "{error}");
+        assert!(!error.report().contains("ter2"), "{error}");
+    }
+}
+
+#[test]
 fn secrets_are_in_no_error_and_in_no_debug_text() {
     let binder = json!({"configuration": {
         "security.protocol": "SASL_PLAINTEXT",

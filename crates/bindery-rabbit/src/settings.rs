@@ -179,7 +179,7 @@ fn addresses(options: &Options) -> Result<Vec<Address>> {
 
 /// A host is shown wherever a connection is spoken of, so what may be a whole address with a password is refused unseen.
 fn check_host(host: &str) -> Result<()> {
-    if host.parse::<IpAddr>().is_ok() || url::Host::parse(host).is_ok() {
+    if host.parse::<std::net::IpAddr>().is_ok() || url::Host::parse(host).is_ok() {
         return Ok(());
     }
     Err(misconfigured(

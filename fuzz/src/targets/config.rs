@@ -133,7 +133,7 @@ pub fn shown(result: &Result<Model, Problems>) -> String {
 }
 
 /// What the binders refuse when they are made, and what the Kafka client would refuse when something is bound.
-fn refusals(model: &Model) -> Vec<Error> {
+pub fn refusals(model: &Model) -> Vec<Error> {
     let mut errors = Vec::new();
     for spec in &model.binders {
         let factory = FACTORIES.iter().find(|factory| factory.kind() == &*spec.kind);
@@ -169,12 +169,11 @@ pub fn listeners() -> Vec<ListenerDefinition> {
     ]
 }
 
-/// Whether each problem says where to look: a key, or a place in a file.
+/// Whether each problem says where to look: a key, a place in a file, an argument or a variable.
 pub fn every_problem_has_a_place(problems: &Problems) -> bool {
-    problems.iter().all(|problem| {
-        let in_file = matches!(problem.origin, Origin::File { .. });
-        !problem.key.is_empty() || in_file || matches!(problem.origin, Origin::Argument(_))
-    })
+    problems
+        .iter()
+        .all(|problem| !problem.key.is_empty() || !matches!(problem.origin, Origin::Code | Origin::Program))
 }
 
 fn run(input: &[u8]) {

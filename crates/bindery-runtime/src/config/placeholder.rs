@@ -3,6 +3,8 @@
 //! They are expanded late, after parsing, so what they stand for is never read as YAML. A property of ours that is named
 //! may hold placeholders itself; what comes from the environment or a file is taken as it is. `\${` is a literal `${`.
 
+use std::io::Read;
+
 use super::environment::Environment;
 use super::layers::Merged;
 use super::property::{Given, Property};
@@ -199,14 +201,22 @@ fn separator(text: &str) -> Option<usize> {
     None
 }
 
+/// Reads a secret's file. Its size says nothing where it is made up as it is read, and a device or pipe has no end.
 fn read(file: &str) -> Result<String, String> {
-    let size = std::fs::metadata(file)
-        .map_err(|error| format!("`{file}` can't be read: {error}"))?
-        .len();
-    if size > MAX_FILE {
-        return Err(format!("`{file}` has {size} bytes; at most {MAX_FILE} are read"));
+    let unreadable = |error| format!("`{file}` can't be read: {error}");
+    let metadata = std::fs::metadata(file).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(format!("`{file}` can't be read: it is no regular file"));
     }
-    let text = std::fs::read_to_string(file).map_err(|error| format!("`{file}` can't be read: {error}"))?;
+    let mut text = String::new();
+    std::fs::File::open(file)
+        .and_then(|opened| opened.take(MAX_FILE + 1).read_to_string(&mut text))
+        .map_err(unreadable)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(format!(
+            "`{file}` has more than {MAX_FILE} bytes; at most that many are read"
+        ));
+    }
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
@@ -268,6 +278,16 @@ mod tests {
         ] {
             assert_eq!(expand(text).as_deref(), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_not_read() {
+        for file in ["/dev/zero", "/dev/full", "/"] {
+            let error = expand(&format!("${{file:{file}}}")).unwrap_err();
+            assert!(error.contains("no regular file"), "{error}");
+        }
+        let whole = expand("${file:/proc/self/status}").unwrap();
+        assert!(whole.contains("Name:"), "{whole}");
     }
 
     #[test]

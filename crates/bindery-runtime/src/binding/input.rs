@@ -202,6 +202,7 @@ impl InputBinding {
             metrics: parts.metrics.clone(),
             status: parts.status.clone(),
             pace: Pace::new(),
+            unfit_pace: Pace::new(),
             watch: Watch::new(parts.settings.handler_timeout),
             draining: CancellationToken::new(),
         });

@@ -16,8 +16,6 @@ use crate::config::OnExhausted;
 const SLOW: Duration = Duration::from_secs(5);
 /// How long a dead letter that is on its way when its message shall go back is still waited for.
 const GRACE: Duration = Duration::from_secs(5);
-/// The first and the longest pause before a message is dead-lettered again that was refused for what it is itself.
-const UNFIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Gives a message up, or every message of a batch.
 pub(crate) async fn give_up(lane: &mut Lane, work: Work, failure: Failure) {
@@ -107,30 +105,29 @@ impl Letter<'_> {
         failure: &Failure,
     ) -> Waited {
         let shared = self.lane.shared.clone();
-        let mut unfit = UNFIT.0;
+        let mut pace = &shared.pace;
         loop {
-            if !shared.pace.is_open() {
+            if !pace.is_open() {
                 self.waits("it was refused");
             }
-            let Some(turn) = self.patiently(shared.pace.turn(), Duration::ZERO).await else {
+            let Some(turn) = self.patiently(pace.turn(), Duration::ZERO).await else {
                 return Waited::Ending;
             };
             let Some(published) = self.patiently(publisher.publish(message, failure), GRACE).await else {
                 return Waited::Ending;
             };
             let Err(error) = published else {
-                shared.pace.accepted();
+                pace.accepted();
                 return Waited::Elapsed;
             };
-            let next = shared.pace.refused(&turn);
+            // What is refused for itself waits for others of its kind, and not in the way of those that fit.
+            pace = match error.kind() {
+                ErrorKind::Payload => &shared.unfit_pace,
+                _ => &shared.pace,
+            };
+            let next = pace.refused(&turn);
             drop(turn);
             self.waits(&error.report()).again(error.report(), next);
-            if error.kind() == ErrorKind::Payload {
-                if self.lane.wait(unfit).await == Waited::Ending {
-                    return Waited::Ending;
-                }
-                unfit = (unfit * 2).min(UNFIT.1);
-            }
         }
     }
 

@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) status: Arc<BindingStatus>,
     /// How fast dead letters are published again after a refusal.
     pub(crate) pace: Pace,
+    /// The same for those that were refused for what they are, too large for example.
+    pub(crate) unfit_pace: Pace,
     /// Which handlers are running, and since when.
     pub(crate) watch: Arc<Watch>,
     /// Cancelled when the binding stops: what isn't started goes back to the broker.

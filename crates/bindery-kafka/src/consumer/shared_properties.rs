@@ -29,6 +29,8 @@ enum Step {
         lost: bool,
     },
     Assign,
+    /// The topic is deleted and made again, and the first record of the new log is handed out.
+    BeginAnew,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -40,6 +42,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(Step::BeginRevoke),
         3 => any::<bool>().prop_map(|lost| Step::Revoke { lost }),
         3 => Just(Step::Assign),
+        1 => Just(Step::BeginAnew),
     ];
     prop::collection::vec(step, 0..200)
 }
@@ -96,11 +99,17 @@ impl Scene {
     }
 
     fn deliver(&mut self, count: usize) {
+        let end = self.log.len().min(self.position + count);
+        let offsets = self.log[self.position..end].to_vec();
+        // A batch may also be one that was polled just before.
+        let is_polled = !self.revoking && !offsets.is_empty();
+        if is_polled && self.source.is_some() {
+            self.source = self.shared.source_at(PARTITION, offsets[0]);
+            self.shared.polled(PARTITION, offsets[offsets.len() - 1]);
+        }
         let Some(source) = self.source.clone() else {
             return;
         };
-        let end = self.log.len().min(self.position + count);
-        let offsets = &self.log[self.position..end];
         let delivery = |offset: &i64| Delivery {
             message: RawMessage {
                 payload: None,
@@ -119,8 +128,8 @@ impl Scene {
             return;
         }
         for offset in offsets {
-            self.decided.insert(*offset, None);
-            self.all.push((source.generation, *offset));
+            self.decided.insert(offset, None);
+            self.all.push((source.generation, offset));
         }
         self.position = end;
     }
@@ -182,6 +191,19 @@ impl Scene {
         self.position = self.log.partition_point(|offset| *offset < self.committed);
     }
 
+    /// Committed offsets are deleted with their topic.
+    fn begin_anew(&mut self) {
+        let Some(old) = self.source.clone().filter(|_| !self.revoking) else {
+            return;
+        };
+        let was_polled = !self.decided.is_empty();
+        (self.committed, self.position) = (0, 0);
+        self.decided.clear();
+        self.accepted.clear();
+        self.deliver(1);
+        assert_eq!(old.revoked.is_cancelled(), was_polled);
+    }
+
     fn step(&mut self, step: &Step) {
         match step {
             Step::Deliver(count) => self.deliver(*count),
@@ -194,6 +216,7 @@ impl Scene {
             Step::BeginRevoke => self.begin_revoke(),
             Step::Revoke { lost } => self.revoke(*lost),
             Step::Assign => self.assign(),
+            Step::BeginAnew => self.begin_anew(),
         }
     }
 

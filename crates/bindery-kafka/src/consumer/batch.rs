@@ -57,6 +57,16 @@ impl BatchBuilder {
         self.source.partition
     }
 
+    /// The offset of the last message.
+    pub(crate) fn last_offset(&self) -> Option<i64> {
+        self.records.last().map(|record| record.offset)
+    }
+
+    /// Whether the message at `offset` goes on where the last one was.
+    pub(crate) fn is_followed_by(&self, offset: i64) -> bool {
+        self.last_offset().is_none_or(|last| last < offset)
+    }
+
     pub(crate) fn size_bytes(&self) -> usize {
         self.buffer.len()
     }

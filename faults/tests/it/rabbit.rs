@@ -96,6 +96,7 @@ async fn raw_messages_arrive_with_whatever_headers() {
             entry(b"nested", &nested_value(50)),
         ],
         content_type: Some(b"text/plain".to_vec()),
+        content_encoding: None,
         body: b"{".to_vec(),
     };
     raw_rabbit::publish(&rabbit, &exchanges[0], "k", &[raw])

@@ -51,7 +51,13 @@ const RENAMED: &[(&str, &str)] = &[
     ("send.buffer.bytes", "socket.send.buffer.bytes"),
     ("receive.buffer.bytes", "socket.receive.buffer.bytes"),
     ("sasl.mechanism", "sasl.mechanisms"),
+    // Under its own name librdkafka has how long metadata is kept, not how soon a change is noticed.
+    ("metadata.max.age.ms", REFRESH),
 ];
+
+const REFRESH: &str = "topic.metadata.refresh.interval.ms";
+/// The longest that librdkafka takes.
+const REFRESH_MAX_MILLIS: u64 = 3_600_000;
 
 /// The same properties for librdkafka.
 pub(crate) fn translate(properties: &Properties) -> Result<Properties> {
@@ -95,6 +101,10 @@ fn translate_one(key: &str, value: &str) -> Result<Option<(String, String)>> {
         "compression.type" => value.to_lowercase(),
         "ssl.endpoint.identification.algorithm" if value.is_empty() => "none".to_owned(),
         "send.buffer.bytes" | "receive.buffer.bytes" if value == "-1" => "0".to_owned(),
+        "metadata.max.age.ms" => value.parse().map_or_else(
+            |_| value.to_owned(),
+            |millis: u64| millis.clamp(1, REFRESH_MAX_MILLIS).to_string(),
+        ),
         "buffer.memory" => return Ok(None),
         "enable.auto.offset.store" | "transactional.id" => {
             return Err(configuration(format!(
@@ -175,6 +185,20 @@ mod tests {
         assert_eq!(got["message.max.bytes"], "2000000");
         assert_eq!(got["message.timeout.ms"], "1000");
         assert_eq!(got["linger.ms"], "7");
+    }
+
+    #[test]
+    fn the_age_of_metadata_says_how_soon_new_partitions_are_noticed() {
+        for (given, expected) in [
+            ("10000", "10000"),
+            ("0", "1"),
+            ("86400000", "3600000"),
+            ("x", "x"),
+        ] {
+            let got = translated(&[("metadata.max.age.ms", given)]).unwrap();
+            assert_eq!(got["topic.metadata.refresh.interval.ms"], expected);
+            assert_eq!(got.len(), 1);
+        }
     }
 
     #[test]

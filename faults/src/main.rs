@@ -56,7 +56,7 @@ async fn main() -> Result<ExitCode> {
     );
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_env_filter("error,rdkafka=off,lapin=off")
+        .with_env_filter("error,librdkafka=off,rdkafka=off,lapin=off")
         .init();
 
     // The service processes have another working directory.

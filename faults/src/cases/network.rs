@@ -24,6 +24,9 @@ const RECONNECT: Duration = Duration::from_secs(5);
 /// How long everything may need to flow again once the network is back.
 const HEALED: Duration = Duration::from_secs(15);
 
+/// A commit interval and more.
+const SETTLED: Duration = Duration::from_secs(2);
+
 /// How many threads and descriptors more than before are no leak: pools that grow with the first reconnect.
 const LEEWAY: u64 = 2;
 
@@ -87,6 +90,8 @@ pub(super) async fn blackholes(context: &Context) -> Result<CaseReport> {
     let mut slowest = Some(Duration::ZERO);
     for direction in [Direction::ToBroker, Direction::ToClient, Direction::Both] {
         scene.caught_up(100, PATIENCE).await?;
+        // Long enough for what is finished to be committed, so that repeats show what this fault costs.
+        sleep(SETTLED).await;
         let (from, begun) = (Moment::now(), Instant::now());
         relay.set(Mode::Blackhole(direction));
         let detected = scene
@@ -115,16 +120,18 @@ pub(super) async fn blackholes(context: &Context) -> Result<CaseReport> {
     Ok(report)
 }
 
-/// How long bytes vanish, and how soon health must say so: a request's limit on Kafka, two heartbeats on RabbitMQ.
+/// How long bytes vanish, and how soon health must say so. On Kafka a connection that waits for nothing finds out with
+/// its next request, at the latest when metadata is due after 10 s, and then after `socket.timeout.ms`; on RabbitMQ it
+/// takes two heartbeats.
 fn spans(scene: &mut Scene) -> (Duration, Duration) {
     let seconds = Duration::from_secs;
     match (scene.context.broker, scene.context.scaled(true, false)) {
         (Broker::Kafka, true) => {
             // The default of 60 s would make the case last for minutes.
             scene.argument("stream.kafka.binder.configuration.socket.timeout.ms", 10_000);
-            (seconds(14), seconds(12))
+            (seconds(14), seconds(22))
         }
-        (Broker::Kafka | Broker::Memory, _) => (seconds(90), seconds(62)),
+        (Broker::Kafka | Broker::Memory, _) => (seconds(90), seconds(72)),
         (Broker::Rabbit, true) => (seconds(12), seconds(12)),
         (Broker::Rabbit, false) => (seconds(90), seconds(12)),
     }

@@ -184,7 +184,12 @@ impl Settler for Control {
             Settlement::Reject if self.requeues => Settlement::Release,
             other => other,
         };
-        if let Some(lane) = self.lane(receipt.source) {
+        // Sent back now, a message would be delivered to this consumer again; it returns to its place, with all others
+        // that aren't accepted, when the channel is closed.
+        let waits_for_the_close = settlement == Settlement::Release && self.stopping.is_cancelled();
+        if let Some(lane) = self.lane(receipt.source)
+            && !waits_for_the_close
+        {
             lane.settle(&receipt, settlement);
         }
     }

@@ -7,8 +7,7 @@ use bindery_core::{Delivery, DeliveryBatch, ErrorKind, Source, fail_point};
 use futures_util::{FutureExt, StreamExt};
 use lapin::Channel;
 use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
-    BasicRejectOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use tokio::sync::mpsc;
@@ -42,7 +41,8 @@ pub(crate) async fn session(
 ) -> Ended {
     let prefetch = if apart { 1 } else { context.prefetch };
     let opened = open(lane, context, live, prefetch).await;
-    let (channel, consumer, queue) = match opened {
+    // Held until the channel is closed: dropped earlier, it would be cancelled earlier.
+    let (channel, mut consumer, queue) = match opened {
         Ok(opened) => opened,
         Err(refusal) => return Ended::Lost(refusal),
     };
@@ -63,7 +63,7 @@ pub(crate) async fn session(
         inbound,
     };
     let ended = tokio::select! {
-        ended = session.run(consumer, deliveries) => ended,
+        ended = session.run(&mut consumer, deliveries) => ended,
         () = tokio::time::sleep(QUARANTINE_FOR), if apart => Ended::Released,
     };
     source.revoked.cancel();
@@ -122,7 +122,7 @@ struct Session<'a> {
 impl Session<'_> {
     async fn run(
         &self,
-        consumer: lapin::Consumer,
+        consumer: &mut lapin::Consumer,
         deliveries: &mut Option<mpsc::Sender<DeliveryBatch>>,
     ) -> Ended {
         let reading = self.read_until_stopped(consumer, deliveries);
@@ -146,17 +146,20 @@ impl Session<'_> {
         }
     }
 
-    /// Hands deliveries over until the consumer is stopped and everything that was on its way has been handed over.
+    /// Hands deliveries over until the consumer is stopped.
+    ///
+    /// It isn't cancelled then: the broker would make another consumer the active one of the queue, which would get later
+    /// messages while earlier ones are still being finished here. What is never handed over, and what is given back
+    /// meanwhile, returns to its place when the channel is closed.
     async fn read_until_stopped(
         &self,
-        mut consumer: lapin::Consumer,
+        consumer: &mut lapin::Consumer,
         deliveries: &mut Option<mpsc::Sender<DeliveryBatch>>,
     ) -> Result<(), Refusal> {
         let Some(sender) = deliveries.clone() else {
             return Ok(());
         };
         let mut paused = self.lane.paused.subscribe();
-        let mut cancelling = false;
         loop {
             while *paused.borrow_and_update() && !self.context.stopping.is_cancelled() {
                 tokio::select! {
@@ -167,18 +170,12 @@ impl Session<'_> {
             }
             let next = tokio::select! {
                 biased;
-                () = self.context.stopping.cancelled(), if !cancelling => {
-                    cancelling = true;
-                    let cancel = self.channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
-                    within(RPC_LIMIT, "cancelling a consumer", cancel).await?;
-                    continue;
-                }
+                () = self.context.stopping.cancelled() => break,
                 next = consumer.next() => next,
             };
             let first = match next {
                 Some(Ok(delivery)) => delivery,
                 Some(Err(error)) => return Err(self.broken(error)),
-                None if cancelling => break,
                 None => {
                     let why = "the broker cancelled the consumer, perhaps because its queue was deleted";
                     return Err(Refusal::temporary(ErrorKind::Unavailable, why));
@@ -192,12 +189,6 @@ impl Session<'_> {
                     Some(Some(Err(error))) => {
                         self.hand_over(&sender, batch).await;
                         return Err(self.broken(error));
-                    }
-                    Some(None) if cancelling => {
-                        self.hand_over(&sender, batch).await;
-                        drop(sender);
-                        *deliveries = None;
-                        return Ok(());
                     }
                     Some(None) | None => break,
                 }

@@ -1,7 +1,7 @@
 //! Binding, sending, receiving, settling.
 
 use bindery_core::{HeaderValue, Settlement, Status};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
 
 use crate::support::*;
@@ -125,13 +125,13 @@ async fn a_released_message_comes_again_at_once() {
 }
 
 #[tokio::test]
-async fn a_stopped_consumer_hands_over_what_was_on_its_way_and_settles_it() {
+async fn a_stopped_consumer_stays_the_owner_of_what_it_has_until_it_is_closed() {
     let binder = binder();
     let destination = unique("stop");
-    let mut input = binder
-        .bind_consumer(&consumer(&destination, Some("g"), json!({})))
-        .await
-        .unwrap();
+    let options = json!({ "single-active-consumer": true });
+    let spec = consumer(&destination, Some("g"), options);
+    let mut first = binder.bind_consumer(&spec).await.unwrap();
+    let mut second = binder.bind_consumer(&spec).await.unwrap();
     let output = binder
         .bind_producer(&producer(&destination, json!({})))
         .await
@@ -139,25 +139,52 @@ async fn a_stopped_consumer_hands_over_what_was_on_its_way_and_settles_it() {
     for number in 0..50 {
         send(&*output, record(number.to_string())).await.unwrap();
     }
+    let mut handed = Vec::new();
+    while handed.len() < 50 {
+        handed.extend(
+            soon("deliveries", first.deliveries.next())
+                .await
+                .unwrap()
+                .deliveries,
+        );
+    }
+    first.control.stop();
+    assert!(
+        soon("the end of the stream", first.deliveries.next())
+            .await
+            .is_none()
+    );
+    let release = handed.split_off(20);
+    for delivery in handed {
+        accept(&first, delivery);
+    }
+    for delivery in release {
+        first.settler.settle(delivery.receipt, Settlement::Release);
+    }
     let name = format!("{destination}.g");
-    until("all messages with the consumer", || async {
-        queue(&name).await.unwrap()["messages_unacknowledged"] == json!(50)
+    until("twenty messages settled", || async {
+        queue(&name).await.unwrap()["messages"] == json!(30)
     })
     .await;
-    input.control.stop();
-    let mut count = 0;
-    while let Some(batch) = soon("the end of the stream", input.deliveries.next()).await {
-        for delivery in batch.deliveries {
-            accept(&input, delivery);
-            count += 1;
+    assert!(
+        second.deliveries.next().now_or_never().is_none(),
+        "the second one became active too early"
+    );
+    first.control.close().await;
+    let mut taken_over = Vec::new();
+    while taken_over.len() < 30 {
+        for delivery in soon("deliveries", second.deliveries.next())
+            .await
+            .unwrap()
+            .deliveries
+        {
+            taken_over.push(delivery.message.bytes().to_vec());
+            accept(&second, delivery);
         }
     }
-    assert_eq!(count, 50);
-    input.control.close().await;
-    until("an empty queue", || async {
-        queue(&name).await.unwrap()["messages"] == json!(0)
-    })
-    .await;
+    let expected: Vec<_> = (20..50).map(|number| number.to_string().into_bytes()).collect();
+    assert_eq!(taken_over, expected);
+    second.control.close().await;
     output.close().await;
     binder.close().await;
 }

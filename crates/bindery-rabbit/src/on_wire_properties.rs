@@ -224,7 +224,7 @@ impl Scene {
     /// What every publication deserves, were nothing lost or late.
     fn is_stored(&self, number: usize) -> bool {
         let fate = self.broker.fates[number];
-        !fate.nacked && !(self.mandatory && fate.unroutable)
+        !fate.nacked && (!self.mandatory || !fate.unroutable)
     }
 }
 

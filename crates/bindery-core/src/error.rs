@@ -12,7 +12,7 @@ pub enum ErrorKind {
     /// The broker can't be reached, or the connection broke: it says nothing about the message. A publication that
     /// fails so is published again for as long as it takes.
     Unavailable,
-    /// The broker refused the credentials or a right.
+    /// The broker refused the credentials or a right, or one side refused the other's certificate.
     Unauthorized,
     /// A destination exists with other properties than the configured ones, or doesn't exist.
     Topology,

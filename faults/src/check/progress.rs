@@ -21,7 +21,13 @@ pub(super) fn stalls(index: &Index<'_>, faults: &Faults<'_>, limit: Duration, fi
     let mut sources: BTreeMap<Option<&str>, Vec<Span>> = BTreeMap::new();
     for message in index.messages.values() {
         let effect = message.effects.first().map(|effect| effect.at);
-        let given_up = || message.dead.first().and(message.starts.last()).map(|start| start.at);
+        let given_up = || {
+            message
+                .dead
+                .first()
+                .and(message.starts.last())
+                .map(|start| start.at)
+        };
         let (Some(opened), Some(closed)) = (message.acknowledged(), effect.or_else(given_up)) else {
             continue;
         };

@@ -75,7 +75,7 @@ fn check_file(file: &Path, text: &str, is_source: bool) -> Vec<Finding> {
 }
 
 fn packages(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut packages = vec![root.join("faults"), root.join("xtask")];
+    let mut packages = vec![root.join("faults"), root.join("fuzz"), root.join("xtask")];
     for parent in ["crates", "examples"] {
         packages.extend(
             children(&root.join(parent))?

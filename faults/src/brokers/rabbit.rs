@@ -250,31 +250,11 @@ impl Rabbit {
     /// # Errors
     /// When the node does not answer.
     pub async fn close_channels(&self, queue: &str) -> Result<()> {
-        self.of_each_consumer(
-            queue,
-            "exit(Channel, {amqp_error, precondition_failed, \"closed by the bench\", none})",
-        )
-        .await
-    }
-
-    /// Tells a queue's consumers that they are cancelled, as the node does when a queue's leader is lost; the queue and
-    /// what it holds stay.
-    ///
-    /// # Errors
-    /// When the node does not answer.
-    pub async fn cancel_consumers(&self, queue: &str) -> Result<()> {
-        self.of_each_consumer(
-            queue,
-            "gen_server2:cast(Channel, {queue_event, Queue, {none, {machine, eol}}})",
-        )
-        .await
-    }
-
-    async fn of_each_consumer(&self, queue: &str, deed: &str) -> Result<()> {
         self.eval(&format!(
-            "[begin Channel = proplists:get_value(channel_pid, C), {deed} end \
+            "[exit(proplists:get_value(channel_pid, C), \
+             {{amqp_error, precondition_failed, \"closed by the bench\", none}}) \
              || C <- rabbit_amqqueue:consumers_all(<<\"/\">>), \
-             Queue <- [proplists:get_value(queue_name, C)], element(4, Queue) =:= <<\"{queue}\">>]."
+             element(4, proplists:get_value(queue_name, C)) =:= <<\"{queue}\">>]."
         ))
         .await
         .map(drop)

@@ -1,10 +1,12 @@
 //! What RabbitMQ does to single consumers and single messages.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 
 use super::common;
 use crate::check::Order;
@@ -34,27 +36,7 @@ const PUBLICATIONS: u64 = 8_000;
 
 /// The node closes the channel of one queue's consumers; the other queues of the same connection go on.
 pub(super) async fn channel_closed(context: &Context) -> Result<CaseReport> {
-    let scene = Scene::open(context, "channel-closed")?;
-    bother_consumers(scene, "close channel", async |queue| {
-        context.rabbit.close_channels(queue).await
-    })
-    .await
-}
-
-/// The node cancels one queue's consumers, as it does when a leader is lost. The queue stays.
-pub(super) async fn consumer_cancelled(context: &Context) -> Result<CaseReport> {
-    let scene = Scene::open(context, "consumer-cancelled")?;
-    bother_consumers(scene, "cancel", async |queue| {
-        context.rabbit.cancel_consumers(queue).await
-    })
-    .await
-}
-
-async fn bother_consumers(
-    mut scene: Scene,
-    name: &str,
-    deed: impl AsyncFn(&str) -> Result<()>,
-) -> Result<CaseReport> {
+    let mut scene = Scene::open(context, "channel-closed")?;
     scene.rules.order = Order::PerKey;
     scene.rules.recovery = BACK;
     scene.start_all(&["a", "b"]).await?;
@@ -65,26 +47,92 @@ async fn bother_consumers(
     };
     let load = scene.load(load, common::ordinary)?;
     let queues = scene.destinations.queues();
-    for round in 0..scene.context.scaled(5, 50) {
+    for round in 0..context.scaled(5, 50) {
         scene
             .pause(Duration::from_millis(500), Duration::from_millis(1_500))
             .await;
         let queue = &queues[round % queues.len()];
         let from = Moment::now();
-        deed(queue).await?;
+        context.rabbit.close_channels(queue).await?;
         // The tool that does it takes a while itself, and nobody sees when it did it.
-        scene.faulted(name, queue, from, Moment::now())?;
+        scene.faulted("close channel", queue, from, Moment::now())?;
     }
     load.stop();
     load.finished().await?;
     scene.settle(PATIENCE).await?;
     ensure!(scene.all_alive()?, "a process ended");
-    let open = scene.destinations.unsettled(&scene.context).await?;
+    let open = unsettled(&scene).await?;
     let mut report = scene.conclude().await?;
     report.at_most("messages that stay with a consumer that is gone", &0, &open);
     let recovery = report.faults.iter().filter_map(|fault| fault.recovery).max();
     report.within("slowest recovery", BACK, recovery);
     Ok(report)
+}
+
+/// How many messages are not settled, once those had time that only wait for their outputs' confirmation.
+async fn unsettled(scene: &Scene) -> Result<u64> {
+    let from = Instant::now();
+    loop {
+        let open = scene.destinations.unsettled(&scene.context).await?;
+        if open == 0 || from.elapsed() >= BACK * 5 {
+            return Ok(open);
+        }
+        sleep(BACK / 10).await;
+    }
+}
+
+/// A queue is deleted while handlers hold messages of it, so that the broker cancels its consumers. What the handlers
+/// hold is finished and settled into the void; the queue is declared and consumed again.
+pub(super) async fn consumer_cancelled(context: &Context) -> Result<CaseReport> {
+    let mut scene = Scene::open(context, "consumer-cancelled")?;
+    // An output may be missing: the message, had it not been deleted, would have come again and caused it.
+    scene.rules.outputs_expected = false;
+    let gate = gate(&mut scene);
+    let queue = scene.destinations.queues()[0].clone();
+    scene.start_all(&["a", "b"]).await?;
+    let held = Load {
+        first_id: 1_000_000,
+        count: 20,
+        ..Load::default()
+    };
+    let held = scene.load(held, |work| {
+        work.key = u32::try_from(work.id - 1_000_000).unwrap_or_default() * 4;
+        work.conduct = Conduct::WaitForGate;
+    })?;
+    held.finished().await?;
+    let mut started = 0;
+    let all_started = |record: &Record| {
+        started += usize::from(matches!(record, Record::Start { .. }));
+        started == 20
+    };
+    let started = scene.recorded_within(PATIENCE, all_started).await?;
+    ensure!(started.is_some(), "not every message came to a handler");
+    let from = Moment::now();
+    ensure!(context.rabbit.delete_queue(&queue).await?, "`{queue}` is missing");
+    let back = super::topology::consumed_again(context, &queue).await?;
+    std::fs::write(gate, "")?;
+    scene.faulted("delete", &queue, from, Moment::now())?;
+    let load = Load {
+        count: 2_000,
+        per_second: 300,
+        ..Load::default()
+    };
+    scene.load(load, common::ordinary)?.finished().await?;
+    scene.settle(PATIENCE).await?;
+    ensure!(scene.all_alive()?, "a process ended");
+    let open = unsettled(&scene).await?;
+    let mut report = scene.conclude().await?;
+    report.within("declared and consumed again", BACK, back);
+    report.at_most("messages that stay with a consumer that is gone", &0, &open);
+    Ok(report)
+}
+
+/// Tells processes where the gate is that some handlers wait for; it is open once the file exists.
+fn gate(scene: &mut Scene) -> PathBuf {
+    let gate = scene.folder().join("gate");
+    let variable = ("BENCH_GATE".to_owned(), gate.display().to_string());
+    scene.launch.environment.push(variable);
+    gate
 }
 
 /// A message whose process dies each time it has it: the queue's limit ends that, and the broker makes it a dead letter.
@@ -95,8 +143,7 @@ pub(super) async fn delivery_limit(context: &Context) -> Result<CaseReport> {
         "stream.rabbit.bindings.transfer-in-0.consumer.quorum.delivery-limit",
         DELIVERY_LIMIT,
     );
-    let gate = scene.folder().join("gate").display().to_string();
-    scene.launch.environment.push(("BENCH_GATE".to_owned(), gate));
+    gate(&mut scene);
     scene.start("a").await?;
     // One key of its own, so that nothing waits behind it.
     let poison = Load {
@@ -174,11 +221,7 @@ fn reason_of(run: &Run, message: u64) -> String {
 pub(super) async fn consumer_timeout(context: &Context) -> Result<CaseReport> {
     let mut scene = Scene::open(context, "consumer-timeout")?;
     scene.rules.recovery = CONSUMER_TIMEOUT * 2;
-    let gate = scene.folder().join("gate");
-    scene
-        .launch
-        .environment
-        .push(("BENCH_GATE".to_owned(), gate.display().to_string()));
+    let gate = gate(&mut scene);
     context.rabbit.consumer_timeout(Some(CONSUMER_TIMEOUT)).await?;
     let outcome = exceed_the_timeout(&mut scene, &gate).await;
     // Whatever came before, nobody else shall find it changed.
@@ -189,7 +232,7 @@ pub(super) async fn consumer_timeout(context: &Context) -> Result<CaseReport> {
     Ok(report)
 }
 
-async fn exceed_the_timeout(scene: &mut Scene, gate: &std::path::Path) -> Result<Option<Duration>> {
+async fn exceed_the_timeout(scene: &mut Scene, gate: &Path) -> Result<Option<Duration>> {
     scene.start("a").await?;
     let slow = Load {
         first_id: 1_000_000,

@@ -141,7 +141,7 @@ async fn queue_deleted(context: &Context) -> Result<CaseReport> {
 }
 
 /// How long it takes until a queue that was deleted has a consumer; `None` when that never happens.
-async fn consumed_again(context: &Context, queue: &str) -> Result<Option<Duration>> {
+pub(super) async fn consumed_again(context: &Context, queue: &str) -> Result<Option<Duration>> {
     let connection = context.rabbit.connect("bench-operator").await?;
     let from = Instant::now();
     while from.elapsed() < NOTICED {

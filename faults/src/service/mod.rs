@@ -13,7 +13,7 @@ pub use desk::Desk;
 use crate::work::{Conduct, Done, Work};
 
 /// Runs the service until it is told to stop. With the variable `BENCH_PUBLISH` it publishes so many messages by hand
-/// instead of consuming any. The variable `FAILPOINTS` makes it abort at a step between receive and
+/// besides. The variable `FAILPOINTS` makes it abort at a step between receive and
 /// settle.
 ///
 /// # Errors
@@ -21,15 +21,13 @@ use crate::work::{Conduct, Done, Work};
 pub async fn run() -> bindery::Result {
     let misplaced =
         |error: std::io::Error| bindery::Error::new(bindery::ErrorKind::Configuration, error.to_string());
-    if let Some(count) = publisher::wanted() {
-        return publisher::run(count, Desk::ledger_from_environment().map_err(misplaced)?).await;
-    }
     let desk = Desk::from_environment().map_err(misplaced)?;
-    Application::new()
-        .state(desk)
-        .listeners(listeners![transfer])
-        .run()
-        .await
+    let ledger = Desk::ledger_from_environment().map_err(misplaced)?;
+    let application = Application::new().state(desk).listeners(listeners![transfer]);
+    match publisher::wanted() {
+        Some(count) => publisher::run(application, count, ledger).await,
+        None => application.run().await,
+    }
 }
 
 /// Has its effect, which the ledger shows, and says so downstream.

@@ -27,8 +27,8 @@ pub(super) fn wanted() -> Option<u64> {
 }
 
 /// Publishes `count` messages through one [`StreamBridge`], all at once, and then runs until it is told to stop.
-pub(super) async fn run(count: u64, ledger: Writer) -> bindery::Result {
-    let running = Application::new().start().await?;
+pub(super) async fn run(application: Application, count: u64, ledger: Writer) -> bindery::Result {
+    let running = application.start().await?;
     let bridge = running.stream_bridge();
     let written: io::Result<Vec<()>> = join_all((0..count).map(|id| publish(&bridge, &ledger, id)))
         .await

@@ -171,6 +171,8 @@ impl Session<'_> {
             let next = tokio::select! {
                 biased;
                 () = self.context.stopping.cancelled() => break,
+                // A pause holds from the next message on, not from the one after it.
+                _ = paused.changed() => continue,
                 next = consumer.next() => next,
             };
             let first = match next {

@@ -163,6 +163,7 @@ impl Shared {
             commit_interval: options.commit_interval,
             first_position: first_position(spec, options, &config),
             config,
+            partitions,
             fixed_partitions: (!options.auto_rebalance).then(|| share(spec, partitions)),
             reports: Reports::new(self.connection.brokers(), self.connectivity.client()),
         })?;
@@ -223,12 +224,14 @@ impl Shared {
             options: &options.topic,
         })?;
         let config = self.connection.producer(options, spec.confirm_timeout)?;
+        let client = self
+            .clients
+            .get(&config, self.connection.brokers(), &self.connectivity)?;
+        client.look_up(&spec.destination);
         Ok(Arc::new(KafkaProducer {
             topic: spec.destination.clone(),
             partitions,
-            client: self
-                .clients
-                .get(&config, self.connection.brokers(), &self.connectivity)?,
+            client,
             window: Arc::new(Window::new(spec.max_in_flight)),
             patterns: (!options.header_mode_none).then(|| Patterns::new(&options.header_patterns)),
             use_topic_header: options.use_topic_header,

@@ -54,6 +54,8 @@ pub(crate) struct Plan {
     /// How often offsets are committed at most.
     pub(crate) commit_interval: Duration,
     pub(crate) first_position: FirstPosition,
+    /// How many partitions the topic has.
+    pub(crate) partitions: u32,
     /// The partitions to take without a group's rebalancing.
     pub(crate) fixed_partitions: Option<Vec<i32>>,
     pub(crate) reports: Reports,
@@ -74,6 +76,7 @@ pub(crate) fn start(plan: Plan) -> Result<Running> {
         shared.clone(),
         plan.config,
         plan.first_position,
+        i32::try_from(plan.partitions).unwrap_or(i32::MAX),
         plan.fixed_partitions,
         known,
     );
@@ -100,6 +103,7 @@ fn connector(
     shared: Arc<Shared>,
     config: ClientConfig,
     first_position: FirstPosition,
+    partitions_at_bind: i32,
     fixed: Option<Vec<i32>>,
     known: Arc<Mutex<BTreeSet<i32>>>,
 ) -> Connect {
@@ -110,6 +114,8 @@ fn connector(
         let context = ConsumeContext {
             shared: shared.clone(),
             first_position,
+            partitions_at_bind,
+            is_fixed: fixed.is_some(),
             known: known.clone(),
             committer: Committer::default(),
             leaving: Mutex::default(),
@@ -204,7 +210,8 @@ impl ConsumerControl for Handle {
     fn health(&self) -> Health {
         let own = self.shared.reports.health();
         let held_back = self.shared.held_back.health(&self.shared.topic, brake::WINDOW);
-        Health::of_parts(held_back.into_iter().chain([own])).unwrap_or_else(Health::unknown)
+        Health::of_parts(held_back.into_iter().chain(self.shared.growth()).chain([own]))
+            .unwrap_or_else(Health::unknown)
     }
 
     fn lag(&self) -> Option<u64> {

@@ -18,6 +18,7 @@ use super::committer::Committer;
 use super::shared::{Shared, Stage};
 use super::statistics;
 use crate::context::log_line;
+use crate::error::one_line;
 
 /// Where an assigned partition begins, the first time this consumer gets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,10 @@ pub(crate) enum FirstPosition {
 pub(crate) struct ConsumeContext {
     pub(crate) shared: Arc<Shared>,
     pub(crate) first_position: FirstPosition,
+    /// How many partitions the topic had when the input was bound.
+    pub(crate) partitions_at_bind: i32,
+    /// Whether configuration gives this instance its partitions, once and for all.
+    pub(crate) is_fixed: bool,
     /// Partitions that were assigned before.
     pub(crate) known: Arc<Mutex<BTreeSet<i32>>>,
     pub(crate) committer: Committer,
@@ -51,6 +56,8 @@ pub(crate) struct Leaving {
     deadline: Instant,
 }
 
+/// Under this name librdkafka logs that it goes on at another offset than it was told to.
+const OFFSET_RESET: &str = "OFFSET";
 /// How long the end of a partition is asked for.
 const WATERMARK_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -101,6 +108,8 @@ impl ConsumeContext {
             }
             let offset = match self.first_position {
                 FirstPosition::Beginning => Offset::Beginning,
+                // It was added since: everything in it was sent after the bind.
+                _ if partition >= self.partitions_at_bind => Offset::Beginning,
                 // Asked for here and now: what is sent after the bind returned is not missed.
                 _ => match consumer.fetch_watermarks(topic, partition, WATERMARK_TIMEOUT) {
                     Ok((_, high)) => Offset::Offset(high),
@@ -229,7 +238,16 @@ pub(crate) fn partitions(list: &TopicPartitionList) -> Vec<i32> {
 
 impl ClientContext for ConsumeContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        log_line(level, facility, line);
+        if matches!(level, RDKafkaLogLevel::Warning) && facility == OFFSET_RESET {
+            // Either messages are gone that nobody saw, or some come again: that is more than a matter for debugging.
+            tracing::warn!(
+                topic = &*self.shared.topic,
+                "an offset is out of range: {}",
+                one_line(line)
+            );
+        } else {
+            log_line(level, facility, line);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -240,6 +258,11 @@ impl ClientContext for ConsumeContext {
         // The document changes with the library's version, so only what is needed is looked for.
         if let Ok(document) = serde_json::from_slice(statistics) {
             self.shared.reports.statistics(&document);
+            if self.is_fixed
+                && let Some(partitions) = statistics::partitions(&document, &self.shared.topic)
+            {
+                self.shared.note_growth(self.partitions_at_bind, partitions);
+            }
             self.shared.set_lag(statistics::lag(
                 &document,
                 &self.shared.topic,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::Thread;
 use std::time::Duration;
 
-use bindery_core::{DeliveryBatch, Receipt, Settlement, Source};
+use bindery_core::{DeliveryBatch, Health, Receipt, Settlement, Source};
 use tokio::sync::watch;
 
 use super::held_back::HeldBack;
@@ -18,6 +18,8 @@ pub(crate) struct Shared {
     pub(crate) topic: Arc<str>,
     pub(crate) reports: Reports,
     pub(crate) held_back: HeldBack,
+    /// Set when the topic has got partitions that no instance takes.
+    growth: Mutex<Option<Health>>,
     /// How long a revocation waits for started work.
     pub(crate) drain: Duration,
     places: RwLock<Vec<Arc<Place>>>,
@@ -73,6 +75,7 @@ impl Shared {
             topic,
             reports,
             held_back: HeldBack::default(),
+            growth: Mutex::default(),
             drain,
             places: RwLock::default(),
             settled: AtomicBool::new(false),
@@ -211,6 +214,7 @@ impl Shared {
     }
 
     /// The current source of a partition, unless it is being given back.
+    #[cfg(test)]
     pub(crate) fn source(&self, partition: i32) -> Option<Arc<Source>> {
         let place = self.place(u32::try_from(partition).ok()?)?;
         let state = place.lock();
@@ -303,6 +307,24 @@ impl Shared {
         if let Some(place) = u32::try_from(partition).ok().and_then(|id| self.place(id)) {
             place.lock().tracker.mark_stored(next);
         }
+    }
+
+    /// Tells, once, that a topic whose partitions are given out by configuration has more of them now.
+    pub(crate) fn note_growth(&self, at_bind: i32, now: i32) {
+        let mut growth = self.growth.lock().unwrap_or_else(PoisonError::into_inner);
+        if now <= at_bind || growth.is_some() {
+            return;
+        }
+        let reason = format!(
+            "`{}` has {now} partitions and had {at_bind} when the instances took their shares: nobody takes the new ones until the binding is started again on every instance",
+            self.topic
+        );
+        tracing::warn!(topic = &*self.topic, "{reason}");
+        *growth = Some(Health::degraded(reason));
+    }
+
+    pub(crate) fn growth(&self) -> Option<Health> {
+        self.growth.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn set_lag(&self, lag: Option<u64>) {

@@ -17,6 +17,21 @@ pub(crate) fn lag(document: &Value, topic: &str, assigned: &[i32]) -> Option<u64
     Some(total)
 }
 
+/// How many partitions the topic has, as far as the library knows.
+pub(crate) fn partitions(document: &Value, topic: &str) -> Option<i32> {
+    let partitions = document
+        .get("topics")?
+        .get(topic)?
+        .get("partitions")?
+        .as_object()?;
+    // The library keeps a place of its own for what has no partition.
+    let count = partitions
+        .keys()
+        .filter(|number| !number.starts_with('-'))
+        .count();
+    i32::try_from(count).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -32,5 +47,6 @@ mod tests {
         assert_eq!(lag(&document, "t", &[0, 2]), None);
         assert_eq!(lag(&document, "t", &[]), Some(0));
         assert_eq!(lag(&json!({"topics": 5}), "t", &[0]), None);
+        assert_eq!(partitions(&document, "t"), Some(3));
     }
 }

@@ -136,6 +136,9 @@ pub(crate) struct Outgoing<'a> {
 /// How long one poll of the producer takes; answers are served within it as they come.
 const POLL: Duration = Duration::from_millis(100);
 
+/// How long looking up a topic takes at most; what isn't known then is learned with the first record.
+const LOOK_UP: Duration = Duration::from_secs(2);
+
 impl ProducerClient {
     /// Makes a client and its thread, which ends when the client is dropped.
     fn start(config: ClientConfig, reports: Reports) -> Result<Arc<Self>> {
@@ -185,6 +188,13 @@ impl ProducerClient {
         }
         record.delivery_opaque.fail(&error);
         Ok(())
+    }
+
+    /// Learns of partitions that a topic has got since the client heard of it: other outputs may have used it for long.
+    pub(crate) fn look_up(&self, topic: &str) {
+        if let Err(error) = self.current().client().fetch_metadata(Some(topic), LOOK_UP) {
+            tracing::debug!(topic, "the producer could not look its topic up: {error}");
+        }
     }
 
     pub(crate) fn health(&self) -> bindery_core::Health {

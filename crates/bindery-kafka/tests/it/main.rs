@@ -15,5 +15,6 @@ mod round_trip;
 mod security;
 mod settlement;
 mod support;
+mod topics;
 mod waiting;
 mod wire;

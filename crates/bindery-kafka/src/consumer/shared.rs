@@ -213,14 +213,6 @@ impl Shared {
         }
     }
 
-    /// The current source of a partition, unless it is being given back.
-    #[cfg(test)]
-    pub(crate) fn source(&self, partition: i32) -> Option<Arc<Source>> {
-        let place = self.place(u32::try_from(partition).ok()?)?;
-        let state = place.lock();
-        state.source.clone().filter(|_| !state.revoking)
-    }
-
     /// Begins an assignment of `partition`.
     pub(crate) fn assign(&self, partition: i32) {
         let Ok(id) = u32::try_from(partition) else { return };

@@ -187,7 +187,7 @@ impl Scene {
             return;
         }
         self.shared.assign(PARTITION);
-        self.source = self.shared.source(PARTITION);
+        self.source = self.shared.source_at(PARTITION, self.log[0]);
         self.position = self.log.partition_point(|offset| *offset < self.committed);
     }
 

@@ -112,7 +112,12 @@ impl Kafka {
         }
         self.until(&format!("`{name}` with {partitions} partitions"), || {
             let ends = self.ends(name);
-            async move { Ok(i32::try_from(ends.await?.len()) == Ok(partitions)) }
+            // While a partition has no leader the question is refused.
+            async move {
+                Ok(ends
+                    .await
+                    .is_ok_and(|ends| i32::try_from(ends.len()) == Ok(partitions)))
+            }
         })
         .await
     }

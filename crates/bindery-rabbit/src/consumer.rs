@@ -62,6 +62,7 @@ pub(crate) async fn bind(
         health: health.clone(),
         prefetch,
         exclusive: options.exclusive,
+        single_active: options.destination.queue.single_active_consumer,
         priority: options.consumer_priority,
         tag_prefix: options.consumer_tag_prefix.clone(),
         partition,

@@ -7,7 +7,8 @@ use bindery_core::{Delivery, DeliveryBatch, ErrorKind, Source, fail_point};
 use futures_util::{FutureExt, StreamExt};
 use lapin::Channel;
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+    BasicRejectOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use tokio::sync::mpsc;
@@ -72,6 +73,7 @@ pub(crate) async fn session(
         return Ended::Lost(refusal.after_it_worked());
     }
     if matches!(ended, Ended::Closed) {
+        session.await_acknowledgements(&consumer).await;
         let closing = session.channel.close(200, "OK".into());
         // What isn't settled goes back when the channel ends, one way or the other.
         let _ = within(RPC_LIMIT, "closing a channel", closing).await;
@@ -200,6 +202,32 @@ impl Session<'_> {
         drop(sender);
         *deliveries = None;
         Ok(())
+    }
+
+    /// Waits until the queue has taken in what was acknowledged.
+    ///
+    /// A quorum queue that is slow collects acknowledgements at the channel, and those go with the channel. A command
+    /// that the queue itself answers stands behind them: another consumer where only the first one is active, which gets
+    /// nothing, and otherwise the end of this one.
+    async fn await_acknowledgements(&self, consumer: &lapin::Consumer) {
+        let Ok(queue) = short(&self.source.name, "queue") else {
+            return;
+        };
+        let answered = async {
+            if self.context.single_active && !self.context.exclusive {
+                let options = BasicConsumeOptions::default();
+                let waiting = self
+                    .channel
+                    .basic_consume(queue, "".into(), options, FieldTable::default());
+                waiting.await.map(drop)
+            } else {
+                self.channel
+                    .basic_cancel(consumer.tag(), BasicCancelOptions::default())
+                    .await
+            }
+        };
+        // Without an answer the messages come again, as after any end that isn't clean.
+        let _ = within(RPC_LIMIT, "waiting for acknowledgements", answered).await;
     }
 
     fn broken(&self, error: lapin::Error) -> Refusal {

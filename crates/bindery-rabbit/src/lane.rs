@@ -30,6 +30,8 @@ pub(crate) struct LaneContext {
     pub(crate) health: Arc<HealthBoard>,
     pub(crate) prefetch: u16,
     pub(crate) exclusive: bool,
+    /// The queue gives its messages to one of its consumers, and to the next one when that is gone.
+    pub(crate) single_active: bool,
     pub(crate) priority: Option<i64>,
     pub(crate) tag_prefix: Option<String>,
     pub(crate) partition: Option<i32>,

@@ -1,5 +1,8 @@
 //! Storing and committing offsets: what was accepted without a gap, as the next offset to consume.
 
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
 use bindery_core::fail_point;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -49,6 +52,37 @@ pub(crate) fn store(consumer: &BaseConsumer<ConsumeContext>, shared: &Shared) ->
         }
     }
     moved
+}
+
+/// The thread that commits.
+pub(crate) type Committing = JoinHandle<()>;
+
+/// Starts the thread that commits. It ends when the consumer is closed or replaced.
+pub(crate) fn start(topic: &Arc<str>, consumer: &Arc<BaseConsumer<ConsumeContext>>) -> Option<Committing> {
+    let (name, consumer) = (topic.clone(), consumer.clone());
+    let started = thread::Builder::new()
+        .name(format!("kafka-commit-{topic}"))
+        .spawn(move || {
+            let committer = &consumer.client().context().committer;
+            committer.run(&name, || commit(&consumer));
+        });
+    started
+        .inspect_err(|error| {
+            tracing::error!(
+                topic = &**topic,
+                "offsets are committed at the end only, for want of a thread: {error}"
+            );
+        })
+        .ok()
+}
+
+/// Ends the thread that commits and waits for it, where it is given.
+pub(crate) fn end(consumer: &BaseConsumer<ConsumeContext>, committing: Option<Committing>) {
+    consumer.client().context().end(consumer);
+    if let Some(committing) = committing {
+        // It panics nowhere; and if it did, nothing would follow from it here.
+        let _ = committing.join();
+    }
 }
 
 /// Commits what is stored and waits for the answer. The wait has no deadline of its own: with the coordinator gone it

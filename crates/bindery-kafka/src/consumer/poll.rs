@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bindery_core::{DeliveryBatch, Status};
@@ -51,15 +51,6 @@ pub(crate) struct Poller {
     pace: Pace,
 }
 
-/// Ends the thread that commits and waits for it, where it is given.
-fn end_committing(consumer: &BaseConsumer<ConsumeContext>, committing: Option<JoinHandle<()>>) {
-    consumer.client().context().end(consumer);
-    if let Some(committing) = committing {
-        // It panics nowhere; and if it did, nothing would follow from it here.
-        let _ = committing.join();
-    }
-}
-
 /// Why polling ended.
 enum End {
     Closed,
@@ -93,7 +84,7 @@ impl Poller {
         while !self.shared.is_closing() {
             if let Some(current) = consumer.take() {
                 let current = Arc::new(current);
-                let committing = self.start_committing(&current);
+                let committing = commit::start(&self.shared.topic, &current);
                 let end = self.poll_until_end(&current);
                 match end {
                     End::Closed => self.close(&current, committing),
@@ -101,7 +92,7 @@ impl Poller {
                         self.shared.reports.broken(&reason);
                         self.abandon();
                         // The old consumer must be gone before there is another: it would take its partitions away.
-                        end_committing(&current, committing);
+                        commit::end(&current, committing);
                     }
                 }
                 continue;
@@ -355,35 +346,15 @@ impl Poller {
         }
     }
 
-    /// Starts the thread that commits. It ends when the consumer is closed or replaced.
-    fn start_committing(&self, consumer: &Arc<BaseConsumer<ConsumeContext>>) -> Option<JoinHandle<()>> {
-        let (topic, consumer) = (self.shared.topic.clone(), consumer.clone());
-        let started = thread::Builder::new()
-            .name(format!("kafka-commit-{topic}"))
-            .spawn(move || {
-                let committer = &consumer.client().context().committer;
-                committer.run(&topic, || commit::commit(&consumer));
-            });
-        started
-            .inspect_err(|error| {
-                let topic = &*self.shared.topic;
-                tracing::error!(
-                    topic,
-                    "offsets are committed at the end only, for want of a thread: {error}"
-                );
-            })
-            .ok()
-    }
-
     /// Commits what was accepted and lets the assignment go. The consumer itself leaves its group when it is dropped.
-    fn close(&mut self, consumer: &BaseConsumer<ConsumeContext>, committing: Option<JoinHandle<()>>) {
+    fn close(&mut self, consumer: &BaseConsumer<ConsumeContext>, committing: Option<commit::Committing>) {
         // With no broker there is nobody to wait for; what isn't committed is delivered again.
         let reachable = self.shared.reports.health().status != Status::Down;
         if reachable {
             commit::finish(consumer, &self.shared);
         }
         self.abandon();
-        end_committing(consumer, committing.filter(|_| reachable));
+        commit::end(consumer, committing.filter(|_| reachable));
     }
 
     /// Ends all assignments without waiting for work in progress.

@@ -7,12 +7,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use async_rs::traits::Reactor;
-use async_rs::util::{DummyIO, RuntimeParts};
+use async_rs::traits::{Executor, Reactor};
+use async_rs::util::{DummyIO, RuntimeParts, Task};
 use async_rs::{Runtime, Tokio};
 use futures_core::Stream;
 use futures_io::{AsyncRead, AsyncWrite};
 use lapin::tcp::AsyncTcpStream;
+use tracing::instrument::WithSubscriber;
+use tracing::subscriber::NoSubscriber;
 
 use crate::screen::Screen;
 
@@ -22,13 +24,43 @@ const CHUNK_BYTES: usize = 16 * 1024;
 /// The connection to the broker, encrypted or not.
 pub(crate) type Connected = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
 
-/// The runtime that the client library runs on: tokio, but for what its streams are.
-pub(crate) type ScreenedRuntime = Runtime<RuntimeParts<Tokio, ScreenedReactor>>;
+/// The runtime that the client library runs on: tokio, but for what its streams are and what its tasks log.
+pub(crate) type ScreenedRuntime = Runtime<RuntimeParts<QuietExecutor, ScreenedReactor>>;
 
 /// The current tokio runtime as one whose streams are screened.
 pub(crate) fn runtime() -> ScreenedRuntime {
     let tokio = Tokio::current();
-    Runtime::new(RuntimeParts::new(tokio.clone(), ScreenedReactor(tokio)))
+    Runtime::new(RuntimeParts::new(
+        QuietExecutor(tokio.clone()),
+        ScreenedReactor(tokio),
+    ))
+}
+
+/// Runs the client library's tasks without their log: they write an error for each attempt to connect, and returned
+/// messages whole. Whatever goes wrong there arrives as an error or an answer, and is told once by whom it concerns.
+#[derive(Clone, Debug)]
+pub(crate) struct QuietExecutor(Tokio);
+
+impl Executor for QuietExecutor {
+    type Task<T: Send + 'static> = <Tokio as Executor>::Task<T>;
+
+    fn block_on<T, F: Future<Output = T>>(&self, future: F) -> T {
+        self.0.block_on(future)
+    }
+
+    fn spawn<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+        &self,
+        future: F,
+    ) -> Task<Self::Task<T>> {
+        self.0.spawn(future.with_subscriber(NoSubscriber::default()))
+    }
+
+    fn spawn_blocking<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        call: F,
+    ) -> Task<Self::Task<T>> {
+        self.0.spawn_blocking(call)
+    }
 }
 
 /// A stream that hands on what the client library can read.

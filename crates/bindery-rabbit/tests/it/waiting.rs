@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use bindery::prelude::*;
 use bindery::{Application, BindingHandle, Running, Status, listeners};
+use bindery_conformance::{Answers, LogWatch, Relay};
+use bindery_core::{BinderSpec, Options};
 use serde_json::json;
 
 use crate::support::{address, get, manage, publish_raw, queue, soon, unique, until};
@@ -134,5 +136,82 @@ async fn a_missing_dead_letter_queue_leaves_the_original_until_it_is_there_again
     assert_eq!(parked["payload"], json!("bad1"));
     until("all is up", async || running.health().status == Status::Up).await;
     assert!(input.health().since > since);
+    running.shutdown().await.unwrap();
+}
+
+#[stream_listener]
+async fn forward_logged(text: String) -> Result<String, HandlerError> {
+    Ok(text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_away_is_one_line_for_each_connection_and_its_return_one_more() {
+    let (name, destination) = (unique("away").replace('.', "-"), unique("logged"));
+    let watch = LogWatch::begin(&[]);
+    let relay = Relay::start(&address(), Answers::Plain);
+    let own = format!("stream.binders.{name}");
+    let host = relay.address();
+    let application = Application::new()
+        .arguments(Vec::<String>::new())
+        .environment(Vec::<(String, String)>::new())
+        .config_directory("no-files")
+        .property(format!("{own}.type"), "rabbit")
+        .property(format!("{own}.environment.spring.rabbitmq.addresses"), host)
+        .property(
+            "stream.bindings.forward_logged-in-0.destination",
+            destination.as_str(),
+        )
+        .property("stream.bindings.forward_logged-in-0.group", "g")
+        .property(
+            "stream.bindings.forward_logged-out-0.destination",
+            format!("{destination}.out"),
+        )
+        .listeners(listeners![forward_logged])
+        .quiet();
+    let outage = relay.outage(BinderSpec {
+        name: name.as_str().into(),
+        kind: "rabbit".into(),
+        options: Options::default(),
+        connection: Options::default(),
+    });
+    let running = application.start().await.unwrap();
+    running.wait_ready(crate::support::DEADLINE).await.unwrap();
+    let (before, up) = (running.health(), Status::Up);
+    assert_eq!(before.status, up);
+    (outage.cut)();
+    let reasons = || {
+        let health = running.health();
+        let all = health.binders.into_iter().map(|binder| binder.health);
+        all.filter_map(|health| health.reason).collect::<String>()
+    };
+    until("several attempts", async || {
+        reasons().contains("attempt 4, next in ")
+    })
+    .await;
+    assert!(!running.health().is_ready());
+    (outage.restore)();
+    until("all is up", async || running.health().status == up).await;
+    for purpose in ["consumers", "producers"] {
+        let lines = watch.lines(&format!("connection `{name}` ({purpose})"));
+        let is = |part: &str| lines.iter().filter(|line| line.contains(part)).count();
+        assert_eq!(
+            (is("WARN"), is("is up again after"), lines.len()),
+            (1, 1, 3),
+            "{lines:#?}"
+        );
+    }
+    let of_the_library = watch.lines("lapin::channels: Connection error");
+    assert!(of_the_library.is_empty(), "{of_the_library:#?}");
+    for binding in [
+        "consumer `forward_logged-in-0`",
+        "producer `forward_logged-out-0`",
+    ] {
+        let lines = watch.lines(binding);
+        assert_eq!(
+            lines.len(),
+            1,
+            "up at the start, and then its connection tells: {lines:#?}"
+        );
+    }
     running.shutdown().await.unwrap();
 }

@@ -11,6 +11,7 @@ pub mod health;
 pub mod hostile;
 pub mod ledger;
 pub mod load;
+pub mod memory;
 pub mod proc;
 pub mod process;
 pub mod relay;

@@ -22,8 +22,11 @@ const CRASH: Duration = Duration::from_secs(30);
 /// Every so many messages one is refused, so that the steps of a dead letter are passed as well.
 const REFUSED: u64 = 4;
 
-/// One process with one message in its hands at a time comes to its end at each step, at the fourth message that takes
-/// it, and is started again. At most that one message is repeated, and only when it had its effect before.
+/// How many messages take a step before the process ends at it: what came while it was down is worked off by then, and
+/// each message is settled before the next one comes.
+const BEFORE: u64 = 16;
+
+/// One process with one message in its hands at a time comes to its end at each step, and is started again. At most that one message is repeated, and only when it had its effect before.
 pub(super) async fn matrix(context: &Context) -> Result<CaseReport> {
     let mut scene = Scene::open(context, "T20")?;
     scene.rules.order = Order::PerKey;
@@ -32,7 +35,7 @@ pub(super) async fn matrix(context: &Context) -> Result<CaseReport> {
     scene.stop("a").await?;
     let load = Load {
         count: 1_000_000,
-        per_second: 20,
+        per_second: 25,
         keys: 1,
         ..Load::default()
     };
@@ -71,6 +74,7 @@ fn one_at_a_time(scene: &mut Scene) {
     scene.argument("bench.in", input);
     scene.argument("stream.bindings.transfer-in-0.consumer.max-in-flight", 1);
     scene.argument("stream.bindings.transfer-in-0.consumer.ordering", "partition");
+    scene.argument("stream.bindings.transfer-out-0.producer.max-in-flight", 1);
     // One partition, given back as soon as the process is there again.
     scene.argument("stream.kafka.binder.min-partition-count", 1);
     scene.argument(
@@ -102,10 +106,14 @@ fn is_before_the_effect(fault: &str) -> bool {
 
 async fn crash(scene: &mut Scene, point: &str) -> Result<()> {
     let mut launch = scene.launch.clone();
-    launch
-        .environment
-        .push(("FAILPOINTS".to_owned(), format!("{point}=3*off->return")));
-    scene.start_with("a", &launch).await?;
+    let passes = match point {
+        // Only refused messages take it.
+        "after-dead-letter-before-settle" => BEFORE / REFUSED,
+        _ => BEFORE,
+    };
+    let points = format!("{point}={passes}*off->return");
+    launch.environment.push(("FAILPOINTS".to_owned(), points));
+    scene.spawn("a", &launch)?;
     let status = scene.instance("a")?.ended(CRASH).await?;
     ensure!(!status.success(), "the process ended properly at `{point}`");
     let now = Moment::now();

@@ -13,6 +13,7 @@ mod disk;
 mod hostile;
 mod kill;
 mod members;
+mod memory;
 mod memory_bound;
 mod network;
 mod output_down;
@@ -28,6 +29,9 @@ use crate::report::CaseReport;
 
 /// Where cases run that need a broker of their own.
 const BROKERS: &[Broker] = &[Broker::Kafka, Broker::Rabbit];
+
+/// Cases on the memory binder, in the bench's own process.
+const MEMORY: &[Broker] = &[Broker::Memory];
 
 /// Cases of RabbitMQ alone.
 const RABBIT: &[Broker] = &[Broker::Rabbit];
@@ -270,5 +274,42 @@ pub const ALL: &[Case] = &[
         "some of 8,000 publications at once reach no queue",
         RABBIT,
         rabbit::unroutable
+    ),
+    case!(
+        "T1",
+        "clean start and stop, five times",
+        MEMORY,
+        memory::start_and_stop
+    ),
+    case!(
+        "T5",
+        "the broker is away for a while",
+        MEMORY,
+        memory::broker_away
+    ),
+    case!("T9", "messages that can't be read", MEMORY, memory::hostile),
+    case!(
+        "T17",
+        "services stop and start under load",
+        MEMORY,
+        memory::stop_under_load
+    ),
+    case!(
+        "dead-letter-refused",
+        "the dead letter refuses",
+        MEMORY,
+        memory::dead_letter_refused
+    ),
+    case!(
+        "always-failing-dead-letter",
+        "messages that always fail, with a dead letter",
+        MEMORY,
+        memory::always_failing
+    ),
+    case!(
+        "output-down",
+        "the output confirms nothing for a while",
+        MEMORY,
+        memory::output_silent
     ),
 ];

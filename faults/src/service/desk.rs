@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bindery::Origin;
@@ -34,6 +34,19 @@ impl Desk {
             ledger: Self::ledger_from_environment()?,
             store: path("BENCH_STORE"),
             gate: path("BENCH_GATE"),
+        })
+    }
+
+    /// A desk for a service in the bench's own process.
+    ///
+    /// # Errors
+    /// When the ledger can't be opened.
+    pub fn new(instance: &str, ledger: &Path) -> io::Result<Self> {
+        Ok(Self {
+            instance: instance.to_owned(),
+            ledger: Writer::open(ledger)?,
+            store: None,
+            gate: None,
         })
     }
 

@@ -23,11 +23,16 @@ pub async fn run() -> bindery::Result {
         |error: std::io::Error| bindery::Error::new(bindery::ErrorKind::Configuration, error.to_string());
     let desk = Desk::from_environment().map_err(misplaced)?;
     let ledger = Desk::ledger_from_environment().map_err(misplaced)?;
-    let application = Application::new().state(desk).listeners(listeners![transfer]);
+    let application = application(desk);
     match publisher::wanted() {
         Some(count) => publisher::run(application, count, ledger).await,
         None => application.run().await,
     }
+}
+
+/// The service with its listeners, before anybody says where its messages are.
+pub fn application(desk: Desk) -> Application {
+    Application::new().state(desk).listeners(listeners![transfer])
 }
 
 /// Has its effect, which the ledger shows, and says so downstream.

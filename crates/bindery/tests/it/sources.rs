@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bindery::memory::{MemoryBinderFactory, MemoryBroker};
 use bindery::prelude::*;
 use bindery::{Settlement, Source, listeners};
 use tokio::sync::Semaphore;
 
 use crate::fixture::eventually;
+use crate::logs::Logs;
 use crate::scripted::{Script, ScriptedFactory, delivery};
 
 struct Work {
@@ -116,5 +118,66 @@ async fn a_consumer_that_ends_after_an_hour_is_bound_again_at_once() {
         tokio::time::sleep(Duration::from_millis(250)).await;
         assert_eq!(script.binds(), binds + 1);
     }
+    running.shutdown().await.unwrap();
+}
+
+#[stream_listener]
+async fn pass(text: String, work: State<Arc<Work>>) -> String {
+    work.started.lock().unwrap().push(text.clone());
+    work.permits.acquire().await.unwrap().forget();
+    text
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_comes_again_elsewhere_is_not_told_to_wait_for_its_output() {
+    let logs = Logs::capture();
+    let (script, broker, work) = (Arc::new(Script::default()), MemoryBroker::new(), work(0));
+    let deliveries = script.consumer();
+    let running = Application::new()
+        .arguments(Vec::<String>::new())
+        .environment(Vec::<(String, String)>::new())
+        .config_directory("tests/it/no-configuration")
+        .binder(Arc::new(ScriptedFactory(script.clone())))
+        .binder(Arc::new(MemoryBinderFactory::new(broker.clone())))
+        .yaml(
+            "test.yaml",
+            "
+stream.bindings.pass-in-0: { destination: in, group: g, binder: scripted, content-type: text/plain }
+stream.bindings.pass-out-0: { destination: out, binder: memory }
+",
+        )
+        .state(work.clone())
+        .listeners(listeners![pass])
+        .quiet()
+        .start()
+        .await
+        .unwrap();
+    let source = Source::new(0, 1, "in-0", Some(0));
+    for position in 0..3 {
+        deliveries.send(delivery(&source, position, "a")).unwrap();
+    }
+    eventually("a message is started", || {
+        !work.started.lock().unwrap().is_empty()
+    })
+    .await;
+    // Its broker is away, and the message is somebody else's by now.
+    broker.disconnect();
+    source.revoked.cancel();
+    work.permits.add_permits(3);
+    eventually("all of them are given back", || {
+        let settled = script.settled.lock().unwrap();
+        settled
+            .iter()
+            .filter(|(.., settlement)| *settlement == Settlement::Release)
+            .count()
+            == 3
+    })
+    .await;
+    assert!(
+        logs.with("the output `pass-out-0`").is_empty(),
+        "{:?}",
+        logs.with("the output")
+    );
+    broker.reconnect();
     running.shutdown().await.unwrap();
 }

@@ -2,7 +2,8 @@
 
 use bindery::prelude::*;
 use bindery::{Application, BindingHandle, Running, Status, listeners};
-use bindery_core::Producer;
+use bindery_conformance::{Answers, LogWatch, Relay};
+use bindery_core::{BinderSpec, Options, Producer};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -110,5 +111,68 @@ async fn a_deleted_dead_letter_topic_leaves_the_original_until_it_is_there_again
     waits_for(&input, "1 message waits for the dead letter").await;
     create(&dead_letters_of(&topic)).await;
     goes_on(&topic, &running, b"bad").await;
+    running.shutdown().await.unwrap();
+}
+
+#[stream_listener]
+async fn forward_logged(text: String) -> Result<String, HandlerError> {
+    Ok(text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_away_is_one_line_and_its_return_one_more() {
+    let (topic, _producer) = topic(&binder(), "logged", 1).await;
+    let name = unique("away");
+    let watch = LogWatch::begin(&[]);
+    let relay = Relay::start(&brokers(), Answers::Kafka);
+    let own = format!("stream.binders.{name}");
+    let application = Application::new()
+        .arguments(Vec::<String>::new())
+        .environment(Vec::<(String, String)>::new())
+        .config_directory("no-files")
+        .property(format!("{own}.type"), "kafka")
+        .property(
+            format!("{own}.environment.stream.kafka.binder.brokers"),
+            relay.address(),
+        )
+        .property("stream.bindings.forward_logged-in-0.destination", topic.as_str())
+        .property("stream.bindings.forward_logged-in-0.group", group_of(&topic, "g"))
+        .property(
+            "stream.bindings.forward_logged-out-0.destination",
+            format!("{topic}-out"),
+        )
+        .listeners(listeners![forward_logged])
+        .quiet();
+    let outage = relay.outage(BinderSpec {
+        name: name.as_str().into(),
+        kind: "kafka".into(),
+        options: Options::default(),
+        connection: Options::default(),
+    });
+    let running = application.start().await.unwrap();
+    running.wait_ready(DEADLINE).await.unwrap();
+    eventually("all is up", || running.health().status == Status::Up).await;
+    (outage.cut)();
+    eventually("several attempts", || {
+        let binders = running.health().binders.into_iter();
+        let mut reasons = binders.filter_map(|binder| binder.health.reason);
+        reasons.any(|reason| {
+            let attempt = reason.rsplit_once(", attempt ").map(|(_, number)| number.parse());
+            matches!(attempt, Some(Ok(4..=u32::MAX)))
+        })
+    })
+    .await;
+    assert!(!running.health().is_ready());
+    (outage.restore)();
+    eventually("all is up again", || running.health().status == Status::Up).await;
+    let lines = watch.lines(&name);
+    let is = |part: &str| lines.iter().filter(|line| line.contains(part)).count();
+    assert_eq!(
+        (is("WARN"), is("connected to Kafka again after"), lines.len()),
+        (1, 1, 3),
+        "{lines:#?}"
+    );
+    let of_the_library = watch.lines(" librdkafka: ");
+    assert!(of_the_library.is_empty(), "{of_the_library:#?}");
     running.shutdown().await.unwrap();
 }

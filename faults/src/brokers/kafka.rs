@@ -132,7 +132,8 @@ impl Kafka {
         }
         self.until(&format!("`{name}` to be gone"), || {
             let ends = self.ends(name);
-            async move { Ok(ends.await?.is_empty()) }
+            // It may go between two questions.
+            async move { Ok(ends.await.is_ok_and(|ends| ends.is_empty())) }
         })
         .await
     }

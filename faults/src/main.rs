@@ -10,6 +10,7 @@ use faults::brokers::{Kafka, Rabbit};
 use faults::cases::{ALL, Case};
 use faults::context::{Broker, Context, Scale};
 use faults::report::{CaseReport, Machine, Report, line};
+use tokio::sync::RwLock;
 
 /// Kills, freezes and cuts off service processes and brokers while messages flow, and says what became of each message.
 #[derive(Debug, Parser)]
@@ -62,6 +63,7 @@ async fn main() -> Result<ExitCode> {
     // The service processes have another working directory.
     let folder = std::path::absolute(&arguments.folder)?;
     let (kafka, rabbit) = (Kafka::from_environment()?, Rabbit::from_environment()?);
+    let machine = RwLock::new(());
     let tracks = [Broker::Kafka, Broker::Rabbit, Broker::Memory]
         .into_iter()
         .filter(|broker| arguments.broker.is_none_or(|only| only == *broker))
@@ -74,7 +76,7 @@ async fn main() -> Result<ExitCode> {
                 rabbit: rabbit.clone(),
                 folder: folder.clone(),
             };
-            track(context, &arguments.case)
+            track(context, &arguments.case, &machine)
         });
     let reports: Vec<_> = futures_util::future::join_all(tracks)
         .await
@@ -113,13 +115,17 @@ fn rest_of_the_command() -> String {
 }
 
 /// Runs the cases of one broker one after the other.
-async fn track(context: Context, only: &[String]) -> Vec<CaseReport> {
+async fn track(context: Context, only: &[String], machine: &RwLock<()>) -> Vec<CaseReport> {
     let chosen = |case: &&Case| {
         case.brokers.contains(&context.broker)
             && (only.is_empty() || only.iter().any(|name| name == case.name))
     };
     let mut reports = Vec::new();
     for case in ALL.iter().filter(chosen) {
+        // Whoever counts what happens at a certain rate has the machine for itself; the others share it.
+        let alone = case.counts_at_a_rate();
+        let _alone = if alone { Some(machine.write().await) } else { None };
+        let _shared = if alone { None } else { Some(machine.read().await) };
         let began = Instant::now();
         let report = case.run(&context).await.unwrap_or_else(|error| {
             CaseReport::broken(case.name, context.broker.name(), &error, began.elapsed())

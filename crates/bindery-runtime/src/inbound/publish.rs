@@ -116,6 +116,10 @@ impl Lane {
     /// The broker of an output was away: the same records are published again, however long that takes. The pause is
     /// counted from the failure, so that all that failed together is published again after one of them.
     pub(super) async fn publish_again(&mut self, since: Instant, mut failed: Pending) {
+        if self.is_ending() {
+            // It waits for nothing here: it comes again where its source goes.
+            return self.give_back(failed.work);
+        }
         if let Some(error) = failed.error.take() {
             tracing::debug!(binding.name = %self.shared.binding, error = %error.report(), "outputs are published again");
             self.note_outage(&mut failed, error.report());

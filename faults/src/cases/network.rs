@@ -129,7 +129,7 @@ pub(super) async fn blackholes(context: &Context) -> Result<CaseReport> {
 
 /// How long bytes vanish, and how soon health must say so. On Kafka a connection that waits for nothing finds out with
 /// its next request, at the latest when metadata is due after 10 s, and then after `socket.timeout.ms`; on RabbitMQ it
-/// takes two heartbeats.
+/// takes two heartbeats of 5 s, and as long as the side that looks for them takes between two looks.
 fn spans(scene: &mut Scene) -> (Duration, Duration) {
     let seconds = Duration::from_secs;
     match (scene.context.broker, scene.context.scaled(true, false)) {
@@ -139,8 +139,8 @@ fn spans(scene: &mut Scene) -> (Duration, Duration) {
             (seconds(14), seconds(22))
         }
         (Broker::Kafka | Broker::Memory, _) => (seconds(90), seconds(72)),
-        (Broker::Rabbit, true) => (seconds(12), seconds(12)),
-        (Broker::Rabbit, false) => (seconds(90), seconds(12)),
+        (Broker::Rabbit, true) => (seconds(12), seconds(15)),
+        (Broker::Rabbit, false) => (seconds(90), seconds(15)),
     }
 }
 

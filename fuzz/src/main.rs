@@ -1,4 +1,4 @@
-//! Runs one target: `fuzz run <target>`, `fuzz replay <target> <file>…`, `fuzz list`. `cargo xtask fuzz` builds it for the
+//! Runs one target: `fuzz mutate <target>`, `fuzz replay <target> <file>…`, `fuzz list`. `cargo xtask fuzz` builds it for the
 //! engine that the machine has, and runs it for every target.
 
 #[cfg(fuzzing)]
@@ -31,8 +31,11 @@ struct Arguments {
 enum What {
     /// Print the name of every target.
     List,
-    /// Run a target: the kept inputs, then new ones.
-    Run(Run),
+    /// Run a target with the kept inputs, and with those that reach new code, changed further.
+    #[cfg(fuzzing)]
+    Cover(Run),
+    /// Run a target with the kept inputs, and with changes of them.
+    Mutate(Run),
     /// Find the smallest inputs that reach what the kept and the found ones reach, and put them into `found/merged`.
     #[cfg(fuzzing)]
     Merge(Run),
@@ -81,16 +84,11 @@ fn main() -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         What::Replay { target, files } => replay(target, &files),
+        What::Mutate(run) => mutate(&run),
+        #[cfg(fuzzing)]
+        What::Cover(run) => coverage::run(&run),
         #[cfg(fuzzing)]
         What::Merge(run) => coverage::merge(&run),
-        What::Run(run) => {
-            std::fs::create_dir_all(&run.found)
-                .with_context(|| format!("cannot create `{}`", run.found.display()))?;
-            #[cfg(fuzzing)]
-            return coverage::run(&run);
-            #[cfg(not(fuzzing))]
-            run_random(&run)
-        }
     }
 }
 
@@ -115,8 +113,9 @@ fn replay(target: &Target, files: &[PathBuf]) -> Result<ExitCode> {
     Ok(code)
 }
 
-#[cfg_attr(fuzzing, expect(dead_code, reason = "the other engine runs"))]
-fn run_random(run: &Run) -> Result<ExitCode> {
+fn mutate(run: &Run) -> Result<ExitCode> {
+    std::fs::create_dir_all(&run.found)
+        .with_context(|| format!("cannot create `{}`", run.found.display()))?;
     let kept = corpus::read(&[corpus::folder(run.target)])?;
     let count = kept.len();
     let kept: Vec<Vec<u8>> = kept.into_iter().map(|(_, input)| input).collect();

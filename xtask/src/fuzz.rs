@@ -84,6 +84,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let seed = arguments.seed.unwrap_or_else(|| u64::from(std::process::id()));
     let plan = Plan {
         program,
+        command: match engine {
+            Engine::Coverage => "cover",
+            Engine::Mutation => "mutate",
+        },
         seconds: arguments.seconds,
         runs: arguments.runs,
         seed,

@@ -14,6 +14,8 @@ use crate::{paths, process};
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) program: PathBuf,
+    /// What the program calls its engine.
+    pub(super) command: &'static str,
     pub(super) seconds: u64,
     pub(super) runs: Option<u64>,
     pub(super) seed: u64,
@@ -43,7 +45,7 @@ pub(super) fn target(plan: &Plan, name: &str) -> Result<Outcome> {
     fs::create_dir_all(&found).with_context(|| format!("cannot create `{}`", found.display()))?;
     let log = found.join("log");
     let (start, began) = (Instant::now(), SystemTime::now());
-    let mut command = command(plan, &["run", name], &log)?;
+    let mut command = command(plan, &[plan.command, name], &log)?;
     command.arg("--found").arg(&found).args([
         "--seconds",
         &plan.seconds.to_string(),

@@ -22,9 +22,8 @@ const CRASH: Duration = Duration::from_secs(30);
 /// Every so many messages one is refused, so that the steps of a dead letter are passed as well.
 const REFUSED: u64 = 4;
 
-/// How many messages take a step before the process ends at it: what came while it was down is worked off by then, and
-/// each message is settled before the next one comes.
-const BEFORE: u64 = 16;
+/// How many messages take a step before the process ends at it.
+const BEFORE: u64 = 8;
 
 /// One process with one message in its hands at a time comes to its end at each step, and is started again. At most that one message is repeated, and only when it had its effect before.
 pub(super) async fn matrix(context: &Context) -> Result<CaseReport> {
@@ -33,26 +32,12 @@ pub(super) async fn matrix(context: &Context) -> Result<CaseReport> {
     one_at_a_time(&mut scene);
     scene.start("a").await?;
     scene.stop("a").await?;
-    let load = Load {
-        count: 1_000_000,
-        per_second: 25,
-        keys: 1,
-        ..Load::default()
-    };
-    let is_refused = |id: u64| id % REFUSED == REFUSED - 1;
-    let refuse = move |work: &mut Work| {
-        if is_refused(work.id) {
-            work.conduct = Conduct::Refuse;
-        }
-    };
-    let load = scene.load(load, refuse)?;
+    let mut sent = 0;
     for point in points(context.broker) {
         for _ in 0..context.scaled(1, 20) {
-            crash(&mut scene, point).await?;
+            sent += crash(&mut scene, point, sent).await?;
         }
     }
-    load.stop();
-    let sent = load.finished().await?.sent;
     scene.rules.expect_dead = (0..sent).filter(|id| is_refused(*id)).collect();
     scene.start("a").await?;
     scene.settle(PATIENCE).await?;
@@ -104,7 +89,9 @@ fn is_before_the_effect(fault: &str) -> bool {
         .any(|point| fault.contains(point))
 }
 
-async fn crash(scene: &mut Scene, point: &str) -> Result<()> {
+/// Starts the process, lets messages come slowly enough that each is settled before the next one, until the process
+/// ends, and returns how many came.
+async fn crash(scene: &mut Scene, point: &str, first_id: u64) -> Result<u64> {
     let mut launch = scene.launch.clone();
     let passes = match point {
         // Only refused messages take it.
@@ -113,10 +100,28 @@ async fn crash(scene: &mut Scene, point: &str) -> Result<()> {
     };
     let points = format!("{point}={passes}*off->return");
     launch.environment.push(("FAILPOINTS".to_owned(), points));
-    scene.spawn("a", &launch)?;
+    scene.start_with("a", &launch).await?;
+    let load = Load {
+        first_id,
+        count: 1_000,
+        per_second: 10,
+        keys: 1,
+        ..Load::default()
+    };
+    let load = scene.load(load, |work: &mut Work| {
+        if is_refused(work.id) {
+            work.conduct = Conduct::Refuse;
+        }
+    })?;
     let status = scene.instance("a")?.ended(CRASH).await?;
-    ensure!(!status.success(), "the process ended properly at `{point}`");
     let now = Moment::now();
+    load.stop();
+    ensure!(!status.success(), "the process ended properly at `{point}`");
     scene.gone("a")?;
-    scene.faulted(point, "a", now, now)
+    scene.faulted(point, "a", now, now)?;
+    Ok(load.finished().await?.sent)
+}
+
+fn is_refused(id: u64) -> bool {
+    id % REFUSED == REFUSED - 1
 }

@@ -28,6 +28,8 @@ const BESIDES_MIB: u64 = 128;
 pub(super) async fn many_sources(context: &Context) -> Result<CaseReport> {
     let mut scene = Scene::open(context, "memory-bound")?;
     scene.rules.order = Order::PerKey;
+    // Everything is published before a process runs, and a source may wait long for its turn.
+    scene.rules.stall = Duration::from_secs(120);
     let sources = match context.broker {
         Broker::Rabbit => {
             let run = scene.destinations.output.clone();

@@ -69,3 +69,8 @@ pub mod fail_point_names {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct ReadmeDoctests;
+
+/// So is that of the guarantees.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guarantees.md")]
+struct GuaranteesDoctests;

@@ -284,7 +284,7 @@ pub(super) async fn unroutable(context: &Context) -> Result<CaseReport> {
         .push(("BENCH_PUBLISH".to_owned(), PUBLICATIONS.to_string()));
     scene.rules.outputs_expected = false;
     let ledger = Arc::new(Writer::open(&scene.folder().join("queue.jsonl"))?);
-    let mut verifier = RabbitVerifier::new(&context.rabbit, &[], &[queue.clone()], ledger);
+    let mut verifier = RabbitVerifier::new(&context.rabbit, &[], std::slice::from_ref(&queue), ledger);
     scene.start("a").await?;
     let mut answers = 0;
     let all_answered = |record: &Record| {

@@ -102,7 +102,7 @@ async fn queue_deleted(context: &Context) -> Result<CaseReport> {
         ..Load::default()
     };
     let to_the_first_queue = |work: &mut Work| work.key *= 4;
-    scene.load(first.clone(), to_the_first_queue)?.finished().await?;
+    scene.load(first, to_the_first_queue)?.finished().await?;
     // What lies in a queue goes with it, so it is worked off first. The others are busy meanwhile.
     scene.settle(PATIENCE).await?;
     let elsewhere = Load {
@@ -125,7 +125,7 @@ async fn queue_deleted(context: &Context) -> Result<CaseReport> {
         scene.faulted("delete", &queue, from, Moment::now())?;
         let next = Load {
             first_id: 500 + round * 500,
-            ..first.clone()
+            ..first
         };
         let next = scene.load(next, to_the_first_queue)?.finished().await?;
         ensure!(next.fail == 0, "`{queue}` is consumed, but nothing reaches it");

@@ -24,7 +24,7 @@ use crate::ledger::{Moment, Outcome, Record, Writer};
 use crate::work::Work;
 
 /// What is to be sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Load {
     /// The first message's id; the others follow without gaps.
     pub first_id: u64,

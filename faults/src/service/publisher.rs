@@ -52,7 +52,7 @@ async fn publish(bridge: &StreamBridge, ledger: &Writer, id: u64) -> io::Result<
         key,
         ..Work::default()
     };
-    let route = if id % ASTRAY == 0 { "astray" } else { KEPT };
+    let route = if id.is_multiple_of(ASTRAY) { "astray" } else { KEPT };
     let outcome = match bridge
         .send(BINDING, Message::new(work).header(ROUTE, route))
         .await

@@ -1,6 +1,6 @@
 //! One client that publishes, with its own thread, shared by all outputs of a binder that configure it alike.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::thread;
@@ -26,6 +26,8 @@ pub(crate) struct InFlight {
     window: Arc<Window>,
     bytes: usize,
     topic: Arc<str>,
+    /// Whether the record asks for a topic or partition that the output doesn't have.
+    strays: bool,
 }
 
 impl InFlight {
@@ -36,7 +38,14 @@ impl InFlight {
             window,
             bytes,
             topic,
+            strays: false,
         }
+    }
+
+    /// The record asks for a topic or partition that the output doesn't have: that it isn't there is its own fault.
+    pub(crate) fn straying(mut self, strays: bool) -> Self {
+        self.strays = strays;
+        self
     }
 
     pub(crate) fn complete(mut self, result: Result<Position>) {
@@ -53,6 +62,11 @@ impl InFlight {
     fn fail(self, error: &KafkaError) {
         let what = format!("could not publish to `{}`", self.topic);
         let error = match error.rdkafka_error_code() {
+            // A topic that was deleted says nothing about the record, which waits until it is there again.
+            Some(code) if is_missing(code) && !self.strays => {
+                let error = by_code(&what, code);
+                Error::temporary(ErrorKind::Unavailable, error.message())
+            }
             Some(code) => by_code(&what, code),
             None => failed(&what, error),
         };
@@ -68,8 +82,21 @@ impl Drop for InFlight {
     }
 }
 
+fn is_missing(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownPartition
+    )
+}
+
+/// Topics that weren't there when a record was published.
+type Missing = Arc<Mutex<BTreeSet<Arc<str>>>>;
+
 /// The context of a producer.
 struct ProduceContext {
+    missing: Missing,
     reports: Arc<Reports>,
     broken: Arc<AtomicBool>,
 }
@@ -109,6 +136,9 @@ impl ProducerContext for ProduceContext {
                 if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
                     self.broken.store(true, Ordering::Release);
                 }
+                if error.rdkafka_error_code().is_some_and(is_missing) {
+                    note_missing(&self.missing, &in_flight.topic);
+                }
                 in_flight.fail(error);
             }
         }
@@ -121,6 +151,7 @@ pub(crate) struct ProducerClient {
     inner: RwLock<Arc<BaseProducer<ProduceContext>>>,
     reports: Arc<Reports>,
     broken: Arc<AtomicBool>,
+    missing: Missing,
 }
 
 /// One record for the client.
@@ -138,19 +169,23 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// How long looking up a topic takes at most; what isn't known then is learned with the first record.
 const LOOK_UP: Duration = Duration::from_secs(2);
+/// How often topics that weren't there are looked up at most.
+const LOOK_UP_PAUSE: Duration = Duration::from_secs(1);
 
 impl ProducerClient {
     /// Makes a client and its thread, which ends when the client is dropped.
     fn start(config: ClientConfig, reports: Reports) -> Result<Arc<Self>> {
         let reports = Arc::new(reports);
         let broken = Arc::new(AtomicBool::new(false));
-        let inner = connect(&config, &reports, &broken)?;
+        let missing = Missing::default();
+        let inner = connect(&config, &reports, &broken, &missing)?;
         reports.connected();
         let client = Arc::new(Self {
             config,
             inner: RwLock::new(Arc::new(inner)),
             reports,
             broken,
+            missing,
         });
         let weak = Arc::downgrade(&client);
         thread::Builder::new()
@@ -184,6 +219,7 @@ impl ProducerClient {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::QueueFull) => return Err(record.delivery_opaque),
             Some(RDKafkaErrorCode::Fatal) => self.broken.store(true, Ordering::Release),
+            Some(code) if is_missing(code) => note_missing(&self.missing, &record.delivery_opaque.topic),
             _ => {}
         }
         record.delivery_opaque.fail(&error);
@@ -194,6 +230,14 @@ impl ProducerClient {
     pub(crate) fn look_up(&self, topic: &str) {
         if let Err(error) = self.current().client().fetch_metadata(Some(topic), LOOK_UP) {
             tracing::debug!(topic, "the producer could not look its topic up: {error}");
+        }
+    }
+
+    /// Looks up the topics that weren't there: by itself the library does so every few minutes.
+    fn look_up_missing(&self) {
+        let missing = std::mem::take(&mut *self.missing.lock().unwrap_or_else(PoisonError::into_inner));
+        for topic in missing {
+            self.look_up(&topic);
         }
     }
 
@@ -214,7 +258,7 @@ impl ProducerClient {
             .map(|(_, reason)| one_line(&reason));
         let reason = reason.unwrap_or_else(|| "it can't go on".to_owned());
         self.reports.broken(&reason);
-        match connect(&self.config, &self.reports, &self.broken) {
+        match connect(&self.config, &self.reports, &self.broken, &self.missing) {
             Ok(made) => {
                 self.broken.store(false, Ordering::Release);
                 *self.inner.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(made);
@@ -224,12 +268,19 @@ impl ProducerClient {
     }
 }
 
+fn note_missing(missing: &Missing, topic: &Arc<str>) {
+    let mut missing = missing.lock().unwrap_or_else(PoisonError::into_inner);
+    missing.insert(topic.clone());
+}
+
 fn connect(
     config: &ClientConfig,
     reports: &Arc<Reports>,
     broken: &Arc<AtomicBool>,
+    missing: &Missing,
 ) -> Result<BaseProducer<ProduceContext>> {
     let context = ProduceContext {
+        missing: missing.clone(),
         reports: reports.clone(),
         broken: broken.clone(),
     };
@@ -244,6 +295,7 @@ fn serve(client: &Weak<ProducerClient>) {
     let mut last = None;
     let mut backoff = Backoff::new();
     let mut replace_at = None;
+    let mut looked_up = Instant::now();
     while let Some(client) = client.upgrade() {
         if client.broken.load(Ordering::Acquire) {
             let at = *replace_at.get_or_insert_with(|| Instant::now() + backoff.next());
@@ -251,6 +303,10 @@ fn serve(client: &Weak<ProducerClient>) {
                 replace_at = None;
                 client.replace();
             }
+        }
+        if looked_up.elapsed() >= LOOK_UP_PAUSE {
+            client.look_up_missing();
+            looked_up = Instant::now();
         }
         let current = client.current();
         drop(client);

@@ -42,6 +42,12 @@ impl KafkaProducer {
         }
     }
 
+    /// Whether the topic had this partition when the output was bound.
+    fn has(&self, partition: Option<i32>) -> bool {
+        partition
+            .is_none_or(|partition| u32::try_from(partition).is_ok_and(|number| number < self.partitions))
+    }
+
     fn topic(&self, rendered: &Rendered) -> Result<Arc<str>, Error> {
         match rendered
             .directions
@@ -78,13 +84,15 @@ impl Producer for KafkaProducer {
                 return Ok(());
             }
         };
-        let in_flight = InFlight::new(confirm, self.window.clone(), bytes, topic.clone());
+        let partition = record
+            .partition
+            .or(rendered.directions.partition)
+            .filter(|n| *n >= 0);
+        let in_flight = InFlight::new(confirm, self.window.clone(), bytes, topic.clone())
+            .straying(topic != self.topic || !self.has(partition));
         let outgoing = Outgoing {
             topic: &topic,
-            partition: record
-                .partition
-                .or(rendered.directions.partition)
-                .filter(|n| *n >= 0),
+            partition,
             timestamp: rendered.directions.timestamp.filter(|millis| *millis > 0),
             key: record.key.as_deref().or(rendered.directions.key.as_deref()),
             payload: record.payload.as_deref(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bindery_core::{Consumer, ConsumerSpec, Status};
+use bindery_core::{Consumer, ConsumerSpec, ErrorKind, Status};
 use futures_util::StreamExt;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
@@ -217,4 +217,47 @@ async fn a_topic_that_is_deleted_is_told_by_health_until_it_is_there_again() {
     assert_eq!(payloads(&taken), ["after", "0", "1", "2"]);
     health_of(&member, Status::Up, "").await;
     close(member).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_for_a_topic_that_was_deleted_may_be_sent_again_until_it_is_there_again() {
+    let binder = binder();
+    let topic = unique("gone");
+    // Soon the library knows that the topic is gone, and no longer waits for it by itself.
+    let configuration = json!({"configuration": {
+        "metadata.max.age.ms": "1000", "topic.metadata.propagation.max.ms": "100",
+    }});
+    let mut spec = producer(&topic, Some(1), configuration);
+    spec.confirm_timeout = Duration::from_secs(2);
+    let producer = binder.bind_producer(&spec).await.unwrap();
+    send(&producer, record("before")).await.unwrap();
+    delete_topic(&topic).await;
+    within(async {
+        loop {
+            // A record may still reach the topic on its way out.
+            let Err(error) = send(&producer, record("meanwhile")).await else {
+                continue;
+            };
+            // Neither says anything about the record, so the same one is sent again and nothing is given up.
+            let kinds = [ErrorKind::Unavailable, ErrorKind::Timeout];
+            assert!(error.is_temporary() && kinds.contains(&error.kind()), "{error:?}");
+            if error.kind() == ErrorKind::Unavailable {
+                return;
+            }
+        }
+    })
+    .await;
+    let other = binder_with(json!({}));
+    within(async {
+        while other.bind_producer(&spec).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    within(async {
+        while send(&producer, record("after")).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
 }

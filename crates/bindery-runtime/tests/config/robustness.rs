@@ -102,6 +102,21 @@ fn texts_that_nest_or_repeat_without_end_are_refused() {
     everything_shown(&nested);
 }
 
+#[test]
+fn a_variable_whose_name_has_very_many_parts_is_read_once() {
+    for name in [
+        format!("STREAM_BINDINGS{}", "_C".repeat(4_000)),
+        format!("STREAM_BINDINGS_CHARGEIN0_CONSUMER{}", "_MAX".repeat(4_000)),
+        format!("SPRING_KAFKA_PROPERTIES{}", "_A".repeat(4_000)),
+    ] {
+        let loader = ConfigLoader::new()
+            .directory("/nonexistent")
+            .environment([(name, "1".to_owned())]);
+        let properties = loader.load().unwrap();
+        let _ = resolve(properties, &listeners::shop(), &factories::all());
+    }
+}
+
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,

@@ -102,18 +102,22 @@ fn words_then<'t>(steps: &[Step], tokens: &'t [String]) -> Option<&'t [String]> 
 fn variable_matches(def: &PropertyDef, tokens: &[String]) -> Option<String> {
     let wanted = relaxed(&def.name.replace('.', ""));
     let open = matches!(def.accepts, PropertyType::Map | PropertyType::Any);
-    for taken in 1..=tokens.len() {
-        if tokens[..taken].concat() != wanted {
-            continue;
-        }
-        return match (&tokens[taken..], def.accepts) {
-            ([], _) => Some(def.name.to_owned()),
-            ([index], PropertyType::List) if index.parse::<usize>().is_ok() => {
-                Some(format!("{}[{index}]", def.name))
-            }
-            (rest, _) if open => Some(format!("{}.{}", def.name, rest.join("."))),
-            _ => None,
-        };
+    let mut spelled = String::new();
+    let mut rest = tokens;
+    while spelled.len() < wanted.len() {
+        let (token, after) = rest.split_first()?;
+        spelled.push_str(token);
+        rest = after;
     }
-    None
+    if spelled != wanted {
+        return None;
+    }
+    match (rest, def.accepts) {
+        ([], _) => Some(def.name.to_owned()),
+        ([index], PropertyType::List) if index.parse::<usize>().is_ok() => {
+            Some(format!("{}[{index}]", def.name))
+        }
+        (rest, _) if open => Some(format!("{}.{}", def.name, rest.join("."))),
+        _ => None,
+    }
 }

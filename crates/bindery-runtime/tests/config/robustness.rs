@@ -105,9 +105,9 @@ fn texts_that_nest_or_repeat_without_end_are_refused() {
 #[test]
 fn a_variable_whose_name_has_very_many_parts_is_read_once() {
     for name in [
-        format!("STREAM_BINDINGS{}", "_C".repeat(4_000)),
-        format!("STREAM_BINDINGS_CHARGEIN0_CONSUMER{}", "_MAX".repeat(4_000)),
-        format!("SPRING_KAFKA_PROPERTIES{}", "_A".repeat(4_000)),
+        format!("STREAM_BINDINGS{}", "_C".repeat(1_000)),
+        format!("STREAM_BINDINGS_CHARGEIN0_CONSUMER{}", "_MAX".repeat(1_000)),
+        format!("SPRING_KAFKA_PROPERTIES{}", "_A".repeat(1_000)),
     ] {
         let loader = ConfigLoader::new()
             .directory("/nonexistent")

@@ -209,7 +209,7 @@ impl MemoryScene {
     pub async fn settle(&mut self, patience: Duration) -> Result<()> {
         let mut progress = Instant::now();
         loop {
-            let records = self.tail.next()?;
+            let records = self.tail.take()?;
             if self.quiet.take(records) {
                 progress = Instant::now();
             }

@@ -84,7 +84,7 @@ async fn rebalance(mut scene: Scene, assignor: &str) -> Result<CaseReport> {
         keys: 2_000,
         ..Load::default()
     };
-    let slow = |work: &mut Work| work.micros = if work.id % 20 == 0 { 1_000_000 } else { 0 };
+    let slow = |work: &mut Work| work.micros = if work.id.is_multiple_of(20) { 1_000_000 } else { 0 };
     let load = scene.load(load, slow)?;
     for _ in 0..scene.context.scaled(2, 10) {
         scene.caught_up(400, PATIENCE).await?;

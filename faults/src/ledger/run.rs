@@ -20,7 +20,7 @@ impl Run {
     /// When a file can't be read or holds a line that is no record.
     pub fn read(folder: &Path) -> Result<Self> {
         Ok(Self {
-            records: Tail::new(folder).next()?,
+            records: Tail::new(folder).take()?,
         })
     }
 }

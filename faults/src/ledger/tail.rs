@@ -29,7 +29,7 @@ impl Tail {
     ///
     /// # Errors
     /// When a file can't be read or holds a line that is no record.
-    pub fn next(&mut self) -> Result<Vec<Record>> {
+    pub fn take(&mut self) -> Result<Vec<Record>> {
         let mut records = Vec::new();
         let folder = self.folder.clone();
         for entry in fs::read_dir(&folder).with_context(|| format!("cannot read `{}`", folder.display()))? {

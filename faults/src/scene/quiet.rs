@@ -64,7 +64,7 @@ impl Scene {
     /// # Errors
     /// When a ledger can't be read.
     pub fn observe(&mut self) -> Result<bool> {
-        Ok(self.quiet.take(self.tail.next()?))
+        Ok(self.quiet.take(self.tail.take()?))
     }
 
     /// Waits until fewer than `few` acknowledged messages are open: the service has caught up with its load.

@@ -45,7 +45,7 @@ impl Scene {
         let mut ledgers = Tail::new(self.folder());
         let from = Instant::now();
         loop {
-            if ledgers.next()?.iter().any(&mut wanted) {
+            if ledgers.take()?.iter().any(&mut wanted) {
                 return Ok(Some(from.elapsed()));
             }
             if from.elapsed() >= limit {

@@ -23,7 +23,7 @@ const CRASH: Duration = Duration::from_secs(30);
 const REFUSED: u64 = 4;
 
 /// How many messages take a step before the process ends at it.
-const BEFORE: u64 = 8;
+const BEFORE: u64 = 6;
 
 /// One process with one message in its hands at a time comes to its end at each step, and is started again. At most that one message is repeated, and only when it had its effect before.
 pub(super) async fn matrix(context: &Context) -> Result<CaseReport> {
@@ -104,7 +104,7 @@ async fn crash(scene: &mut Scene, point: &str, first_id: u64) -> Result<u64> {
     let load = Load {
         first_id,
         count: 1_000,
-        per_second: 10,
+        per_second: 5,
         keys: 1,
         ..Load::default()
     };

@@ -246,7 +246,11 @@ pub(crate) fn header_value(value: &AMQPValue, depth: usize) -> Option<HeaderValu
 fn decimal_text(value: u32, scale: u8) -> String {
     let value = value.cast_signed();
     let sign = if value < 0 { "-" } else { "" };
-    let digits = format!("{:0>width$}", value.unsigned_abs(), width = usize::from(scale) + 1);
+    let digits = format!(
+        "{:0>width$}",
+        value.unsigned_abs(),
+        width = usize::from(scale) + 1
+    );
     if scale == 0 {
         return format!("{sign}{digits}");
     }

@@ -28,6 +28,9 @@ struct Arguments {
     /// How much is done.
     #[arg(long, default_value = "short")]
     scale: Scale,
+    /// Report what depends on how fast the machine is, such as recovery times, and leave it out of the verdict.
+    #[arg(long)]
+    untimed: bool,
     /// Print the cases and the brokers they apply to.
     #[arg(long)]
     list: bool,
@@ -76,7 +79,7 @@ async fn main() -> Result<ExitCode> {
                 rabbit: rabbit.clone(),
                 folder: folder.clone(),
             };
-            track(context, &arguments.case, &machine)
+            track(context, &arguments, &machine)
         });
     let reports: Vec<_> = futures_util::future::join_all(tracks)
         .await
@@ -115,7 +118,8 @@ fn rest_of_the_command() -> String {
 }
 
 /// Runs the cases of one broker one after the other.
-async fn track(context: Context, only: &[String], machine: &RwLock<()>) -> Vec<CaseReport> {
+async fn track(context: Context, arguments: &Arguments, machine: &RwLock<()>) -> Vec<CaseReport> {
+    let only = &arguments.case;
     let chosen = |case: &&Case| {
         case.brokers.contains(&context.broker)
             && (only.is_empty() || only.iter().any(|name| name == case.name))
@@ -127,9 +131,12 @@ async fn track(context: Context, only: &[String], machine: &RwLock<()>) -> Vec<C
         let _alone = if alone { Some(machine.write().await) } else { None };
         let _shared = if alone { None } else { Some(machine.read().await) };
         let began = Instant::now();
-        let report = case.run(&context).await.unwrap_or_else(|error| {
+        let mut report = case.run(&context).await.unwrap_or_else(|error| {
             CaseReport::broken(case.name, context.broker.name(), &error, began.elapsed())
         });
+        if arguments.untimed {
+            report.judge_untimed();
+        }
         println!("{}", line(&report));
         reports.push(report);
     }

@@ -151,6 +151,7 @@ fn judge(report: &mut CaseReport, run: &Run, failing: &HashSet<u64>, wanted: usi
         handled.len().to_string(),
         handled.len() * 10 >= neighbours * 9,
     );
+    report.timed();
 }
 
 impl Scene {

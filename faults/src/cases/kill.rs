@@ -64,6 +64,7 @@ async fn kill_some(mut scene: Scene, kills: usize, limit: Duration) -> Result<Ca
     let repeats: Vec<_> = report.faults.iter().map(|fault| fault.repeated.len()).collect();
     let mean = repeats.iter().sum::<usize>() / repeats.len().max(1);
     report.at_most("repeats per kill, on average", &100, &mean);
+    report.timed();
     report.note(format!("repeats of each kill: {repeats:?}"));
     let slowest = report.faults.iter().filter_map(|fault| fault.recovery).max();
     report.within("slowest recovery", limit, slowest);

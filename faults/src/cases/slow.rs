@@ -59,6 +59,7 @@ pub(super) async fn hanging(context: &Context) -> Result<CaseReport> {
             format!("{:.2} s", after.as_secs_f64()),
             !is_early && late <= Duration::from_secs(1),
         );
+        report.timed();
     }
     Ok(report)
 }
@@ -137,4 +138,5 @@ fn others_go_on(report: &mut CaseReport, run: &Run) {
         handled.to_string(),
         arrived > 0 && handled * 10 >= arrived * 9,
     );
+    report.timed();
 }

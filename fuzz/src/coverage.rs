@@ -35,15 +35,33 @@ pub(crate) fn run(run: &Run) -> Result<ExitCode> {
     with(run.target, &arguments)
 }
 
-/// Lets libFuzzer choose the smallest inputs that reach everything; how often a line is reached doesn't count.
+/// Copies the inputs that together reach what all kept and found ones reach into `merged`, within the corpus's limits.
+/// libFuzzer says what each reaches; a file that a person named is kept whatever it reaches.
 pub(crate) fn merge(run: &Run) -> Result<ExitCode> {
-    let folders = [
-        run.found.join("merged"),
-        corpus::folder(run.target),
-        run.found.join("corpus"),
+    let control = run.found.join("reached");
+    let arguments = [
+        "-merge_inner=1".to_owned(),
+        format!("-merge_control_file={}", control.display()),
+        format!("-max_len={MAX_LENGTH}"),
     ];
-    let mut arguments = vec!["-merge=1".to_owned(), "-use_counters=0".to_owned()];
-    arguments.extend(folders.iter().map(|folder| folder.display().to_string()));
+    if std::env::var_os(ARGUMENTS).is_none() {
+        let inputs = corpus::read(&[corpus::folder(run.target), run.found.join("corpus")])?;
+        let names: String = inputs
+            .iter()
+            .map(|(file, _)| format!("{}\n", file.display()))
+            .collect();
+        std::fs::write(&control, format!("{}\n0\n{names}", inputs.len()))
+            .context("cannot write the list of inputs")?;
+        with(run.target, &arguments)?;
+        let reached = std::fs::read_to_string(&control).context("cannot read what the inputs reach")?;
+        let merged = run.found.join("merged");
+        for index in corpus::choose(&inputs, &reached) {
+            let (file, _) = &inputs[index];
+            std::fs::copy(file, merged.join(file.file_name().unwrap_or_default()))
+                .with_context(|| format!("cannot copy `{}`", file.display()))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     with(run.target, &arguments)
 }
 

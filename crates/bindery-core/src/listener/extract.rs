@@ -17,7 +17,7 @@ pub struct ViaMessage;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be an argument of a stream listener",
     label = "not something a message or the application can give",
-    note = "an argument is the payload (any `serde::Deserialize` type), `Message<T>`, `Batch<T>`, `Headers`, `Header<..>`, `Key`, `Attempt`, `State<T>` or `Acknowledgment`",
+    note = "an argument is the payload (any `serde::Deserialize` type), `Message<T>`, `Batch<T>`, `Headers`, `Header<..>`, `Key`, `Origin`, `Attempt`, `State<T>` or `Acknowledgment`",
     note = "at most one argument is the payload; for a payload derive `serde::Deserialize`, for something of the application's use `State<T>`"
 )]
 pub trait FromInvocation<Via>: Sized {

@@ -14,8 +14,9 @@ use crate::process;
 /// Client libraries, and the binder that may depend on each.
 const CLIENTS: [(&str, &str); 2] = [("rdkafka", "bindery-kafka"), ("lapin", "bindery-rabbit")];
 
-/// The fault bench uses both client libraries bare, so that nothing of the product judges the product.
-const JUDGE: &str = "faults";
+/// The benches use both client libraries bare, so that nothing of the product judges the product, and because the product
+/// is compared with what is written by hand.
+const JUDGES: [&str; 3] = ["bench-harness", "bench-raw", "faults"];
 
 /// Our crates below the facade, and which of ours each may build on. Tests may use more.
 const ARROWS: [(&str, &[&str]); 9] = [
@@ -125,7 +126,7 @@ fn check_package(package: &Package) -> Vec<(String, String)> {
 
 fn client(package: &Package, dependency: &Dependency) -> Option<(String, String)> {
     let (name, home) = CLIENTS.into_iter().find(|(name, _)| *name == dependency.name)?;
-    let allowed = [home, JUDGE].contains(&package.name.as_str());
+    let allowed = package.name == home || JUDGES.contains(&package.name.as_str());
     (!allowed).then(|| (name.to_owned(), format!("only `{home}` depends on `{name}`")))
 }
 

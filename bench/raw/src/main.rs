@@ -1,0 +1,2 @@
+//! The twins.
+fn main() {}

@@ -5,8 +5,10 @@ pub mod line;
 pub mod meter;
 pub mod order;
 pub mod settings;
+pub mod stop;
 
 pub use line::Line;
 pub use meter::Meter;
 pub use order::Order;
 pub use settings::Settings;
+pub use stop::Stop;

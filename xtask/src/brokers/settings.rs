@@ -166,7 +166,7 @@ impl Settings {
 /// How many ports after a broker's first one are its own.
 const PORTS_IN_A_ROW: u16 = 8;
 
-/// The first port of each broker in a set. Only two sets have some by default: others must not collide by chance.
+/// The first port of each broker in a set. Only these sets have some by default: others must not collide by chance.
 fn first_ports(set: &str, lookup: &impl Fn(&str) -> Option<String>) -> Result<(u16, u16)> {
     let usable = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
     if !set.chars().all(usable) {
@@ -179,6 +179,7 @@ fn first_ports(set: &str, lookup: &impl Fn(&str) -> Option<String>) -> Result<(u
     match set {
         "" => Ok((19092, 15673)),
         "faults" => Ok((20092, 20673)),
+        "bench" => Ok((21092, 21673)),
         _ if both.iter().all(|name| lookup(name).is_some()) => Ok((0, 0)),
         _ => bail!(
             "the set `{set}` has no ports; give each of its brokers the first of {PORTS_IN_A_ROW} free ones: {}",
@@ -216,6 +217,9 @@ mod tests {
         ];
         assert_eq!(ports, [20092, 20094, 20095, 20675]);
         assert_eq!(settings.rabbit_node, "bindery-faults@localhost");
+        let bench = Settings::from_lookup(Way::Packages, "bench", |_| None).unwrap();
+        assert_eq!((bench.kafka_port, bench.rabbit_port), (21092, 21673));
+        assert_eq!(bench.rabbit_node, "bindery-bench@localhost");
     }
 
     #[test]

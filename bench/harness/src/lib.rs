@@ -1,0 +1,3 @@
+//! What the binaries of the benches share.
+
+pub mod feed;

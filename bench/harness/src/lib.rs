@@ -1,3 +1,5 @@
 //! What the binaries of the benches share.
 
 pub mod feed;
+pub mod report;
+pub mod stats;

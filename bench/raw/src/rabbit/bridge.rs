@@ -1,0 +1,27 @@
+//! Publishes with a fixed number of unconfirmed messages.
+
+use anyhow::Result;
+use bench_common::meter::now;
+use bench_common::{Meter, Order, Settings};
+
+use crate::rabbit::link::{confirming_channel, connect};
+use crate::rabbit::window::Window;
+
+pub(crate) async fn run(settings: &Settings, meter: &Meter) -> Result<()> {
+    let connection = connect(settings).await?;
+    let mut window = Window::new(confirming_channel(&connection).await?, &settings.output);
+    for id in 0..settings.count {
+        if window.len() == settings.callers {
+            window.confirmed().await?;
+            meter.published(1);
+        }
+        let order = Order::sample(id, 0, id, now(), settings.bytes);
+        window.publish(serde_json::to_vec(&order)?, ())?;
+    }
+    while !window.is_empty() {
+        window.confirmed().await?;
+        meter.published(1);
+    }
+    connection.close(200, "OK".into()).await?;
+    Ok(())
+}

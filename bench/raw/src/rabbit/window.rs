@@ -1,0 +1,85 @@
+//! Publications on their way: sent without waiting, confirmed in order.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+
+use anyhow::{Result, bail};
+use futures_util::FutureExt;
+use lapin::options::BasicPublishOptions;
+use lapin::protocol::basic::AMQPProperties;
+use lapin::types::ShortString;
+use lapin::{Channel, Confirmation};
+
+const PERSISTENT: u8 = 2;
+
+type Confirming = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
+
+/// Publishes to one exchange, mandatory and persistent; remembers with each publication a `T`.
+pub(crate) struct Window<T> {
+    channel: Channel,
+    exchange: ShortString,
+    properties: AMQPProperties,
+    on_wire: VecDeque<(T, Confirming)>,
+}
+
+impl<T> Window<T> {
+    /// `channel` is in confirm mode.
+    pub(crate) fn new(channel: Channel, exchange: &str) -> Self {
+        Self {
+            channel,
+            exchange: exchange.into(),
+            properties: AMQPProperties::default()
+                .with_content_type("application/json".into())
+                .with_delivery_mode(PERSISTENT),
+            on_wire: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.on_wire.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.on_wire.is_empty()
+    }
+
+    /// Hands a message to the library, which writes many with one call of the system.
+    ///
+    /// The frames are queued when the future is polled first. Waiting until they are written would wake the library's
+    /// thread and ours once for each message.
+    pub(crate) fn publish(&mut self, body: Vec<u8>, about: T) -> Result<()> {
+        let channel = self.channel.clone();
+        let (exchange, properties) = (self.exchange.clone(), self.properties.clone());
+        let mut confirming: Confirming = Box::pin(async move {
+            let options = BasicPublishOptions {
+                mandatory: true,
+                ..BasicPublishOptions::default()
+            };
+            channel
+                .basic_publish(exchange.clone(), exchange, options, &body, properties)
+                .await?
+                .await
+        });
+        if let Some(Err(error)) = confirming.as_mut().now_or_never() {
+            bail!("can't publish: {error}");
+        }
+        self.on_wire.push_back((about, confirming));
+        Ok(())
+    }
+
+    /// Waits until the oldest publication is confirmed. Cancel safe. Pending for ever when there is none.
+    pub(crate) async fn confirmed(&mut self) -> Result<T> {
+        let Some((_, confirming)) = self.on_wire.front_mut() else {
+            return std::future::pending().await;
+        };
+        let confirmation = confirming.await?;
+        let Some((about, _)) = self.on_wire.pop_front() else {
+            bail!("a confirmation of nothing");
+        };
+        match confirmation {
+            Confirmation::Ack(None) => Ok(about),
+            other => bail!("the broker did not take a message: {other:?}"),
+        }
+    }
+}

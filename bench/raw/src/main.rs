@@ -16,8 +16,8 @@ fn main() -> Result<()> {
     let meter = Meter::new(settings.latency)?;
     meter.tell();
     match settings.scenario.split_once('-') {
-        Some(("kafka", _)) => kafka::run(&settings, meter.clone())?,
-        Some(("rabbit", _)) => rabbit::run(&settings, meter.clone())?,
+        Some(("kafka", _)) => kafka::run(&settings, &meter)?,
+        Some(("rabbit", _)) => rabbit::run(&settings, &meter)?,
         _ => bail!(
             "`BENCH_SCENARIO` is `{}`; it begins with `kafka-` or `rabbit-`",
             settings.scenario

@@ -1,9 +1,25 @@
 //! The twins on Kafka.
 
+mod batch;
+mod bridge;
+mod clients;
+mod consume;
+mod lanes;
+mod pipe;
+mod pipe_future;
+
 use anyhow::{Result, bail};
-use bench_common::{Meter, Settings};
+use bench_common::{Meter, Settings, Stop};
 
 /// Does what the scenario says until SIGTERM, or until everything is published.
-pub(crate) fn run(settings: &Settings, _meter: Meter) -> Result<()> {
-    bail!("`{}` has no twin", settings.scenario)
+pub(crate) fn run(settings: &Settings, meter: &Meter) -> Result<()> {
+    let stop = Stop::on_sigterm()?;
+    match settings.scenario.as_str() {
+        "kafka-consume" | "kafka-large" => consume::run(settings, meter, &stop),
+        "kafka-batch" => batch::run(settings, meter, &stop),
+        "kafka-pipe" => pipe::run(settings, meter, &stop),
+        "kafka-pipe-future" => pipe_future::run(settings, meter, &stop),
+        "kafka-bridge" => bridge::run(settings, meter),
+        other => bail!("`BENCH_SCENARIO` is `{other}`, which has no twin on Kafka"),
+    }
 }

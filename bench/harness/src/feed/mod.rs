@@ -3,3 +3,6 @@
 
 pub mod kafka;
 pub mod rabbit;
+mod tally;
+
+pub use tally::{Drained, Latency};

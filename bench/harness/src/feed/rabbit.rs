@@ -4,13 +4,12 @@ mod broker;
 mod drain;
 mod fill;
 mod outbox;
-mod tally;
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
-pub use tally::{Drained, Latency};
+pub use super::tally::{Drained, Latency};
 
 /// What to do with RabbitMQ.
 #[derive(Debug, Subcommand)]

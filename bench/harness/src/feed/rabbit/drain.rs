@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use super::broker::{drain_queue, look};
-use super::tally::{Drained, Tally};
+use crate::feed::tally::{Drained, Tally};
 
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -49,7 +49,7 @@ async fn read(mut consumer: Consumer, live: bool) -> Result<Tally> {
     let mut tally = Tally::new(live)?;
     while let Some(delivery) = consumer.next().await {
         let order: Order = serde_json::from_slice(&delivery?.data)?;
-        tally.note(&order);
+        tally.note(b"", &order);
     }
     Ok(tally)
 }

@@ -1,6 +1,6 @@
 //! Counts what a program has published, and checks its order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use anyhow::Result;
 use bench_common::Order;
@@ -15,7 +15,7 @@ pub struct Drained {
     pub drained: u64,
     /// Different messages.
     pub distinct: u64,
-    /// Messages that did not come after the one before in their partition.
+    /// Messages that did not come after the one before with their key in the partition that was fed.
     pub disorder: u64,
     /// How long they were on their way, where that was asked for.
     #[serde(flatten)]
@@ -35,13 +35,34 @@ pub struct Latency {
     pub max: u64,
 }
 
-/// The sequences of one partition.
+/// What was read of one partition that was fed.
 #[derive(Default)]
 struct Partition {
-    last: Option<u64>,
-    seen: HashSet<u64>,
+    /// By key: a program may spread the keys of one partition over several, and keeps the order of each.
+    last: HashMap<Vec<u8>, u64>,
+    seen: Set,
 }
 
+/// A set of numbers that have few gaps.
+#[derive(Default)]
+struct Set {
+    words: Vec<u64>,
+    len: u64,
+}
+
+impl Set {
+    fn insert(&mut self, number: u64) {
+        let word = usize::try_from(number / 64).unwrap_or(usize::MAX);
+        if word >= self.words.len() {
+            self.words.resize(word + 1, 0);
+        }
+        let bit = 1 << (number % 64);
+        self.len += u64::from(self.words[word] & bit == 0);
+        self.words[word] |= bit;
+    }
+}
+
+/// The count.
 pub(super) struct Tally {
     drained: u64,
     disorder: u64,
@@ -61,23 +82,30 @@ impl Tally {
         })
     }
 
-    pub(super) fn note(&mut self, order: &Order) {
+    /// One message. Those with the same key that were fed into one partition must come one after another; the empty
+    /// key does for a queue, in which all messages must.
+    pub(super) fn note(&mut self, key: &[u8], order: &Order) {
         if let Some(latency) = &mut self.latency {
             latency.saturating_record(now().saturating_sub(order.sent).max(1));
         }
         self.drained += 1;
         let partition = self.partitions.entry(order.partition).or_default();
-        if partition.last.is_some_and(|last| order.sequence <= last) {
-            self.disorder += 1;
-        }
-        partition.last = Some(order.sequence);
         partition.seen.insert(order.sequence);
+        match partition.last.get_mut(key) {
+            Some(last) => {
+                self.disorder += u64::from(order.sequence <= *last);
+                *last = order.sequence;
+            }
+            None => {
+                partition.last.insert(key.to_vec(), order.sequence);
+            }
+        }
     }
 
     pub(super) fn total(&self) -> Drained {
         Drained {
             drained: self.drained,
-            distinct: self.partitions.values().map(|each| each.seen.len() as u64).sum(),
+            distinct: self.partitions.values().map(|each| each.seen.len).sum(),
             disorder: self.disorder,
             latency: self.latency.as_ref().map(|latency| Latency {
                 p50: latency.value_at_quantile(0.5),
@@ -93,14 +121,18 @@ impl Tally {
 mod tests {
     use super::*;
 
+    fn order(partition: u32, sequence: u64) -> Order {
+        Order {
+            partition,
+            sequence,
+            ..Order::default()
+        }
+    }
+
     fn tally(orders: &[(u32, u64)]) -> Drained {
         let mut tally = Tally::new(false).expect("there is no histogram to make");
         for &(partition, sequence) in orders {
-            tally.note(&Order {
-                partition,
-                sequence,
-                ..Order::default()
-            });
+            tally.note(b"", &order(partition, sequence));
         }
         tally.total()
     }
@@ -115,6 +147,16 @@ mod tests {
     fn a_repeat_and_a_step_back_are_disorder() {
         let total = tally(&[(0, 3), (0, 3), (0, 5), (0, 4)]);
         assert_eq!((total.drained, total.distinct, total.disorder), (4, 3, 2));
+    }
+
+    #[test]
+    fn each_key_has_an_order_of_its_own() {
+        let mut tally = Tally::new(false).expect("there is no histogram to make");
+        for (key, sequence) in [(b"a", 64), (b"b", 3), (b"a", 65), (b"b", 4), (b"b", 2)] {
+            tally.note(key, &order(0, sequence));
+        }
+        let total = tally.total();
+        assert_eq!((total.drained, total.distinct, total.disorder), (5, 5, 1));
     }
 
     #[test]

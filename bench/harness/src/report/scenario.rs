@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Target;
-use crate::stats::{Measure, Program, Round, Run, Spread};
+use super::{Judgement, Target, Verdict};
+use crate::stats::{Measure, Program, Round, Run, Spread, Trend, ratios};
 
 /// What was measured in one scenario.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct ScenarioReport {
     /// Why nothing is judged, when the rounds were shorter or fewer than a verdict takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unjudged: Option<String>,
+    /// What ran in another version than the report says, when the scenario was measured at another time that day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<(String, String)>,
     /// What a reader should know besides.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -55,23 +58,23 @@ pub struct LatencyPoint {
 }
 
 /// The figures of one program over all rounds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// Who ran.
     pub program: Program,
     /// At which size, for a scenario about sizes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
     /// Messages per second.
     pub rate: Option<Spread>,
-    /// Bindery's rate divided by this program's, in the same round.
-    pub bindery_ratio: Option<Spread>,
+    /// Bindery's rate divided by this program's in the same round.
+    pub ratio: Option<Spread>,
     /// CPU seconds for a million messages.
     pub cpu_seconds_per_million: Option<Spread>,
     /// The most memory that was resident, in MiB.
     pub peak_memory_mib: Option<Spread>,
     /// How long it took, for a scenario that asks for a time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<Spread>,
 }
 
@@ -101,5 +104,66 @@ impl ScenarioReport {
     /// All runs, round by round.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
         self.rounds.iter().flat_map(|round| &round.runs)
+    }
+
+    /// Whether each target was reached.
+    pub fn judgements(&self) -> Vec<Judgement> {
+        let judge = |target: &Target| Judgement::of(self, *target);
+        self.targets.iter().map(judge).collect()
+    }
+
+    /// Whether all targets were reached and no run failed.
+    pub fn verdict(&self) -> Verdict {
+        let verdicts: Vec<Verdict> = self
+            .judgements()
+            .iter()
+            .map(|judgement| judgement.verdict)
+            .collect();
+        if !self.failures.is_empty() || verdicts.contains(&Verdict::Missed) {
+            Verdict::Missed
+        } else if verdicts.is_empty() || verdicts.contains(&Verdict::NotJudged) {
+            Verdict::NotJudged
+        } else {
+            Verdict::Held
+        }
+    }
+
+    /// The figures of each program, and of each size where there are some.
+    pub fn summaries(&self) -> Vec<Summary> {
+        let mut rows: Vec<(Program, Option<u64>)> = self.runs().map(|run| (run.program, run.size)).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        rows.into_iter()
+            .map(|(program, size)| self.summary(program, size))
+            .collect()
+    }
+
+    fn summary(&self, program: Program, size: Option<u64>) -> Summary {
+        let all = |measure: Measure| {
+            let runs = self
+                .runs()
+                .filter(|run| run.program == program && run.size == size);
+            Spread::of(runs.filter_map(|run| measure.of(run)))
+        };
+        let compared = program != Program::Bindery && size.is_none();
+        let ratio = || Spread::of(ratios(&self.rounds, Measure::Rate, Program::Bindery, program));
+        Summary {
+            program,
+            size,
+            rate: all(Measure::Rate),
+            ratio: compared.then(ratio).flatten(),
+            cpu_seconds_per_million: all(Measure::CpuPerMillion),
+            peak_memory_mib: all(Measure::Memory),
+            seconds: all(Measure::Seconds),
+        }
+    }
+
+    /// How the cost of a message grows with the size, for a scenario that asks for it.
+    pub(super) fn trend(&self) -> Option<Trend> {
+        let cost = self.targets.iter().find_map(|target| match target {
+            Target::Flat { cost, .. } => Some(*cost),
+            _ => None,
+        });
+        Trend::of(&self.rounds, Program::Bindery, cost?)
     }
 }

@@ -1,23 +1,24 @@
-//! What a scenario asks for, and whether that was found.
+//! What a scenario asks for.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::numbers::{rate, seconds};
 use crate::stats::{Measure, Program};
 
-/// What is asked of Bindery.
+/// What is asked of Bindery, of the median of the rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Target {
-    /// Its figure divided by another program's in the same round; the median of the rounds.
+    /// Its rate divided by another program's in the same round.
     Ratio {
         /// The other program.
         twin: Program,
         /// The least that is enough.
         at_least: f64,
     },
-    /// Its peak memory divided by another program's in the same round; the median of the rounds.
+    /// Its peak memory divided by another program's in the same round.
     MemoryRatio {
         /// The other program.
         twin: Program,
@@ -39,7 +40,7 @@ pub enum Target {
         /// The most that is allowed, in MiB.
         at_most: f64,
     },
-    /// The cost of a message at any size, compared with that at the smallest.
+    /// The cost of a message at any size, compared with that at the smallest in the same round.
     Flat {
         /// What the cost is.
         cost: Measure,
@@ -58,37 +59,54 @@ impl Target {
             Self::Flat { cost, .. } => cost,
         }
     }
+
+    /// Whether a figure is enough.
+    pub(super) fn holds(self, figure: f64) -> bool {
+        match self {
+            Self::Ratio { at_least, .. } | Self::Rate { at_least } => figure >= at_least,
+            Self::MemoryRatio { at_most, .. } | Self::Seconds { at_most } | Self::Memory { at_most } => {
+                figure <= at_most
+            }
+            Self::Flat { within, .. } => figure <= 1.0 + within,
+        }
+    }
+
+    /// A figure that this target is about, as people read it. A ratio has one place more than its limit, so that one just
+    /// below the limit does not look like it.
+    pub(super) fn figure(self, figure: f64) -> String {
+        match self {
+            Self::Ratio { .. } | Self::MemoryRatio { .. } | Self::Flat { .. } => format!("{figure:.3}"),
+            Self::Rate { .. } => rate(figure),
+            Self::Seconds { .. } => seconds(figure),
+            Self::Memory { .. } => format!("{figure:.1} MiB"),
+        }
+    }
+
+    /// The limit, as people read it.
+    pub(super) fn limit(self) -> String {
+        match self {
+            Self::Ratio { at_least, .. } => format!("at least {at_least:.2}"),
+            Self::MemoryRatio { at_most, .. } => format!("at most {at_most:.2}"),
+            Self::Rate { at_least } => format!("at least {}", rate(at_least)),
+            Self::Seconds { at_most } => format!("at most {}", seconds(at_most)),
+            Self::Memory { at_most } => format!("at most {at_most:.1} MiB"),
+            Self::Flat { within, .. } => format!("at most {:.2}", 1.0 + within),
+        }
+    }
+
+    /// What its figure is compared with.
+    pub(super) fn of(self) -> String {
+        match self {
+            Self::Ratio { twin, .. } => format!(" of the rate of `{}`", twin.name()),
+            Self::MemoryRatio { twin, .. } => format!(" of the memory of `{}`", twin.name()),
+            Self::Flat { cost, .. } => format!(" of the {} at the smallest size", cost.title()),
+            Self::Rate { .. } | Self::Seconds { .. } | Self::Memory { .. } => String::new(),
+        }
+    }
 }
 
-/// What became of a target.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Judgement {
-    /// What was asked for.
-    pub target: Target,
-    /// What was found, or why nothing can be said.
-    pub found: String,
-    /// Whether that is enough.
-    pub verdict: Verdict,
-}
-
-/// Whether a target was reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// It was.
-    Held,
-    /// It was not.
-    Missed,
-    /// There are too few rounds, or a figure is missing.
-    NotJudged,
-}
-
-impl fmt::Display for Verdict {
+impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Held => "held",
-            Self::Missed => "missed",
-            Self::NotJudged => "not judged",
-        })
+        write!(f, "{}{}", self.limit(), self.of())
     }
 }

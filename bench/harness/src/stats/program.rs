@@ -39,6 +39,20 @@ impl Program {
         Self::SpringTuned,
     ];
 
+    /// Its name in files and verdicts, as `raw-future`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::RawFuture => "raw-future",
+            Self::Undisturbed => "undisturbed",
+            Self::Bindery => "bindery",
+            Self::RustStream => "rust-stream",
+            Self::RustStreamTuned => "rust-stream-tuned",
+            Self::Spring => "spring",
+            Self::SpringTuned => "spring-tuned",
+        }
+    }
+
     /// Whether it is a framework of others.
     pub fn is_peer(self) -> bool {
         matches!(
@@ -60,5 +74,17 @@ impl fmt::Display for Program {
             Self::Spring => "Spring Cloud Stream",
             Self::SpringTuned => "Spring Cloud Stream, tuned",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_has_one_name() {
+        for program in Program::ALL {
+            assert_eq!(serde_json::to_value(program).unwrap(), program.name());
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! One program run once, and a round of them.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
+use super::spread::rounded;
 use super::{Program, Steady};
 
 /// The figures of one program, run once.
@@ -10,18 +11,25 @@ pub struct Run {
     /// Who ran.
     pub program: Program,
     /// Messages per second in the steady state.
+    #[serde(serialize_with = "rounded")]
     pub rate: f64,
     /// CPU seconds of the whole process, for a million messages.
+    #[serde(serialize_with = "rounded")]
     pub cpu_seconds_per_million: f64,
     /// The most memory that was resident, in MiB.
+    #[serde(serialize_with = "rounded")]
     pub peak_memory_mib: f64,
     /// Messages handled in the whole run, warm-up included.
     pub handled: u64,
     /// How long the steady state was measured, in seconds; zero for a run that is measured from end to end.
-    #[serde(default)]
+    #[serde(default, serialize_with = "rounded")]
     pub steady_seconds: f64,
     /// How long it took, for a scenario that asks for a time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rounded_if_any"
+    )]
     pub seconds: Option<f64>,
     /// How many partitions, bindings or messages there were, for a scenario that asks how the cost grows with that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,6 +99,11 @@ fn per_million(cpu_seconds: f64, handled: u64) -> f64 {
     }
 }
 
+/// A figure that is missing is not written at all.
+fn rounded_if_any<S: Serializer>(figure: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    rounded(&figure.unwrap_or_default(), serializer)
+}
+
 /// Programs that ran one after another, each once for each size.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Round {
@@ -153,4 +166,74 @@ pub fn ratios(rounds: &[Round], measure: Measure, program: Program, twin: Progra
         Some(figure / measure.of(round.run(twin)?)?)
     };
     rounds.iter().filter_map(both).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(raw: f64, bindery: Option<f64>) -> Round {
+        let run = |program, rate| Run {
+            rate,
+            ..Run::whole(program, 1.0, 2.0, 4_000_000, 20.0)
+        };
+        let bindery = bindery.map(|rate| run(Program::Bindery, rate));
+        Round {
+            runs: [Some(run(Program::Raw, raw)), bindery]
+                .into_iter()
+                .flatten()
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn ratios_are_taken_within_a_round() {
+        let rounds = [
+            round(100.0, Some(90.0)),
+            round(200.0, Some(190.0)),
+            round(300.0, None),
+        ];
+        assert_eq!(
+            ratios(&rounds, Measure::Rate, Program::Bindery, Program::Raw),
+            [0.9, 0.95]
+        );
+        assert!(ratios(&rounds, Measure::Rate, Program::Spring, Program::Raw).is_empty());
+    }
+
+    #[test]
+    fn a_rate_of_nothing_makes_no_ratio() {
+        let rounds = [round(0.0, Some(90.0)), round(100.0, Some(0.0))];
+        assert!(ratios(&rounds, Measure::Rate, Program::Bindery, Program::Raw).is_empty());
+    }
+
+    #[test]
+    fn cpu_time_is_told_for_a_million_messages() {
+        assert_eq!(
+            Run::whole(Program::Raw, 8.0, 2.0, 4_000_000, 1.0).cpu_seconds_per_million,
+            0.5
+        );
+        assert_eq!(Run::whole(Program::Raw, 8.0, 2.0, 4_000_000, 1.0).rate, 500_000.0);
+        assert_eq!(
+            Run::whole(Program::Raw, 0.3, 2.0, 0, 1.0).cpu_seconds_per_million,
+            0.0
+        );
+    }
+
+    #[test]
+    fn a_run_that_is_written_and_read_again_and_again_stays_the_same() {
+        let run = Run::whole(Program::Bindery, 1.1, 0.7, 1_000_003, 24.3).sized(7);
+        let write = |run: &Run| serde_json::to_string(run).unwrap();
+        let read = |text: &str| serde_json::from_str::<Run>(text).unwrap();
+        let once = read(&write(&run));
+        assert_eq!(read(&write(&once)), once);
+        assert_eq!(once.rate, 909_093.636_364);
+    }
+
+    #[test]
+    fn a_figure_that_is_no_number_is_read_as_none() {
+        let mut run = Run::whole(Program::Bindery, 1.0, 1.0, 1, 1.0);
+        run.rate = f64::NAN;
+        let read: Run = serde_json::from_str(&serde_json::to_string(&run).unwrap()).unwrap();
+        assert_eq!(Measure::Rate.of(&read), None);
+    }
 }

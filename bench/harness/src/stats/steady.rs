@@ -109,3 +109,97 @@ fn longest_pause(window: &[Progress]) -> f64 {
         .max();
     micros.unwrap_or(0) as f64 / 1e6
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A line each 50 ms: silence, then `rate` messages a second.
+    fn lines(silent: u64, until: u64, rate: u64) -> Vec<Progress> {
+        (1..=until / 50)
+            .map(|line| line * 50)
+            .map(|millis| Progress {
+                micros: millis * 1_000,
+                handled: millis.saturating_sub(silent) * rate / 1_000,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_warm_up_begins_with_the_first_message() {
+        let steady = steady(&lines(2_000, 10_000, 1_000), WARM_UP, 5 * SECOND).unwrap();
+        assert_eq!(steady.first_micros, 2_050_000);
+        assert_eq!(steady.from_micros, 3_550_000);
+        assert_eq!(steady.until_micros, 8_550_000);
+        assert_eq!(
+            (steady.rate, steady.seconds, steady.handled),
+            (1_000.0, 5.0, 5_000)
+        );
+    }
+
+    #[test]
+    fn what_happens_before_and_after_does_not_count() {
+        let mut slow = lines(0, 10_000, 1_000);
+        for line in &mut slow {
+            line.handled = if line.micros < 1_500_000 { 1 } else { line.handled };
+        }
+        let end = slow.last().copied().unwrap();
+        slow.extend((1..100).map(|line| Progress {
+            micros: end.micros + line * 50_000,
+            ..end
+        }));
+        assert_eq!(steady(&slow, WARM_UP, 5 * SECOND).unwrap().rate, 1_000.0);
+    }
+
+    #[test]
+    fn too_short_a_time_is_told_with_how_much_there_was() {
+        let error = steady(&lines(0, 3_950, 1_000), WARM_UP, 5 * SECOND).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the steady state lasted 2.4 s, and 5.0 s are asked for, 1.5 s after the first message"
+        );
+        let error = steady(&lines(0, 1_000, 1_000), WARM_UP, 5 * SECOND).unwrap_err();
+        assert!(error.to_string().contains("lasted 0.0 s"), "{error}");
+    }
+
+    #[test]
+    fn nothing_handled_is_told() {
+        let error = steady(&lines(9_000, 9_000, 1), WARM_UP, SECOND).unwrap_err();
+        assert_eq!(error.to_string(), "nothing was handled in 180 lines of progress");
+        assert!(steady(&[], WARM_UP, SECOND).is_err());
+    }
+
+    #[test]
+    fn the_longest_pause_is_told() {
+        let mut lines = lines(0, 10_000, 1_000);
+        for line in &mut lines {
+            if (4_000_000..4_700_000).contains(&line.micros) {
+                line.handled = 4_000;
+            }
+        }
+        assert_eq!(steady(&lines, WARM_UP, 5 * SECOND).unwrap().longest_pause, 0.65);
+    }
+
+    #[test]
+    fn a_count_that_goes_back_is_told() {
+        let mut lines = lines(0, 10_000, 1_000);
+        lines[60].handled = 0;
+        assert!(steady(&lines, WARM_UP, 5 * SECOND).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn an_even_rate_is_found_whatever_the_silence(
+            silent in 0_u64..3_000, rate in 10_u64..2_000_000, extra in 0_u64..2_000,
+        ) {
+            let lines = lines(silent, silent + 7_000 + extra, rate * 20);
+            let steady = steady(&lines, WARM_UP, 5 * SECOND).expect("it is long enough");
+            prop_assert!((steady.rate / (rate * 20) as f64 - 1.0).abs() < 0.001, "{:?}", steady);
+            prop_assert!(steady.seconds >= 5.0);
+        }
+    }
+}

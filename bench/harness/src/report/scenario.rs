@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Judgement, Target, Verdict};
-use crate::stats::{Measure, Program, Round, Run, Spread, Trend, ratios};
+use crate::stats::{Measure, Program, Round, Run, Spread, ratios};
 
 /// What was measured in one scenario.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -158,12 +158,11 @@ impl ScenarioReport {
         }
     }
 
-    /// How the cost of a message grows with the size, for a scenario that asks for it.
-    pub(super) fn trend(&self) -> Option<Trend> {
-        let cost = self.targets.iter().find_map(|target| match target {
-            Target::Flat { cost, .. } => Some(*cost),
+    /// Which cost has to stay flat over all sizes, and within what part of that at the smallest.
+    pub(super) fn flat(&self) -> Option<(Measure, f64)> {
+        self.targets.iter().find_map(|target| match *target {
+            Target::Flat { cost, within } => Some((cost, within)),
             _ => None,
-        });
-        Trend::of(&self.rounds, Program::Bindery, cost?)
+        })
     }
 }

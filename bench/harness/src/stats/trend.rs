@@ -8,7 +8,7 @@ use super::{Measure, Program, Round, Spread};
 /// are chosen as powers, so each step weighs the same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trend {
-    /// How many rounds had costs.
+    /// How many rounds had a cost at each size; others don't count.
     pub rounds: usize,
     /// The cost at each size, smallest size first.
     pub costs: Vec<(u64, Spread)>,
@@ -23,9 +23,11 @@ pub struct Trend {
 impl Trend {
     /// Of the costs that a program had, by size; one size alone makes no trend.
     pub fn of(rounds: &[Round], program: Program, cost: Measure) -> Option<Self> {
-        let rounds: Vec<Vec<(u64, f64)>> = rounds.iter().map(|round| costs(round, program, cost)).collect();
+        let mut rounds: Vec<Vec<(u64, f64)>> =
+            rounds.iter().map(|round| costs(round, program, cost)).collect();
+        let sizes = by_size(&rounds).len();
+        rounds.retain(|round| round.len() == sizes);
         let relative: Vec<Vec<(u64, f64)>> = rounds.iter().filter_map(|round| relative(round)).collect();
-        let compared = relative.len();
         let relative = by_size(&relative);
         let (smallest, largest) = (relative.first()?.0, relative.last()?.0);
         if smallest == largest {
@@ -33,7 +35,7 @@ impl Trend {
         }
         let per_doubling = slope(&relative);
         Some(Self {
-            rounds: compared,
+            rounds: rounds.len(),
             costs: by_size(&rounds),
             relative,
             per_doubling,
@@ -147,6 +149,12 @@ mod tests {
         let trend = trend(&[&[(1, 1.0), (2, 0.5)]]).unwrap();
         assert_eq!(trend.worst().1.median, 0.5);
         assert!(trend.growth < 0.0);
+    }
+
+    #[test]
+    fn a_round_that_lacks_a_size_does_not_count() {
+        let trend = trend(&[&[(1, 1.0), (64, 1.0)], &[(64, 5.0)], &[(1, 1.0)]]).unwrap();
+        assert_eq!((trend.rounds, trend.costs[1].1.max), (1, 1.0));
     }
 
     #[test]

@@ -12,14 +12,17 @@ mod scale;
 use canvas::Canvas;
 
 use super::ScenarioReport;
+use crate::stats::{Program, Trend};
 
 /// The chart of a scenario.
 pub(super) fn chart(scenario: &ScenarioReport) -> String {
     let mut canvas = Canvas::new();
     canvas.heading(&scenario.name);
-    match scenario.trend() {
-        Some(trend) => growth::draw(&mut canvas, scenario, &trend),
-        None => bars::draw(&mut canvas, scenario),
+    let flat = scenario.flat();
+    let trend = flat.and_then(|(cost, _)| Trend::of(&scenario.rounds, Program::Bindery, cost));
+    match (flat, trend) {
+        (Some(flat), Some(trend)) => growth::draw(&mut canvas, scenario, flat, &trend),
+        _ => bars::draw(&mut canvas, scenario),
     }
     if !scenario.latency.is_empty() {
         latency::draw(&mut canvas, &scenario.latency);
@@ -35,7 +38,7 @@ mod tests {
 
     use super::*;
     use crate::report::{Target, sample};
-    use crate::stats::{Program, Run};
+    use crate::stats::Run;
 
     type Element = (String, HashMap<String, String>);
 

@@ -105,15 +105,16 @@ pub fn run(command: &RabbitCommand) -> Result<()> {
 
 async fn execute(command: &RabbitCommand) -> Result<()> {
     let connection = broker::connect().await?;
+    // Held to the end: the library refuses to close a connection while a dropped channel is closing.
     let channel = connection.create_channel().await?;
     match command {
         RabbitCommand::RabbitFill { queue, count } => {
             broker::declare_input(&channel, queue).await?;
-            say(&fill::fill(channel, queue, *count).await?)?;
+            say(&fill::fill(&channel, queue, *count).await?)?;
         }
         RabbitCommand::RabbitPace { queue, rate, seconds } => {
             broker::declare_input(&channel, queue).await?;
-            say(&fill::pace(channel, queue, *rate, *seconds).await?)?;
+            say(&fill::pace(&channel, queue, *rate, *seconds).await?)?;
         }
         RabbitCommand::RabbitDrain {
             exchange,
@@ -121,7 +122,7 @@ async fn execute(command: &RabbitCommand) -> Result<()> {
             ..
         } => broker::declare_output(&channel, exchange).await?,
         RabbitCommand::RabbitDrain { exchange, live, .. } => {
-            say(&drain::drain(channel, exchange, *live).await?)?;
+            say(&drain::drain(&channel, exchange, *live).await?)?;
         }
         RabbitCommand::RabbitLeft { queue } => {
             let left = broker::left(&channel, queue).await?;

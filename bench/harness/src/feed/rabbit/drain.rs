@@ -18,7 +18,7 @@ use crate::feed::tally::{Drained, Tally};
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Reads until the queue is empty, and if `live` not before SIGTERM.
-pub(super) async fn drain(channel: Channel, exchange: &str, live: bool) -> Result<Drained> {
+pub(super) async fn drain(channel: &Channel, exchange: &str, live: bool) -> Result<Drained> {
     let mut terminate = signal(SignalKind::terminate())?;
     let terminated = async move {
         if live {
@@ -36,7 +36,7 @@ pub(super) async fn drain(channel: Channel, exchange: &str, live: bool) -> Resul
         .await?;
     let tag = consumer.tag();
     let stopping = async {
-        empty_after(terminated, &channel, &queue).await?;
+        empty_after(terminated, channel, &queue).await?;
         channel.basic_cancel(tag, BasicCancelOptions::default()).await?;
         Ok(())
     };

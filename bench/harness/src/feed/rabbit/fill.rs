@@ -25,7 +25,7 @@ pub(super) struct Fed {
 }
 
 /// Sends `count` orders, numbered from 0.
-pub(super) async fn fill(channel: Channel, queue: &Queue, count: u64) -> Result<Fed> {
+pub(super) async fn fill(channel: &Channel, queue: &Queue, count: u64) -> Result<Fed> {
     let window = WINDOW.min(WINDOW_BYTES / queue.bytes.max(1)).max(1);
     let mut outbox = Outbox::open(channel, &queue.name).await?;
     let began = Instant::now();
@@ -42,7 +42,7 @@ pub(super) async fn fill(channel: Channel, queue: &Queue, count: u64) -> Result<
 
 /// Sends `rate` orders a second. Each is marked with the time when it was due, even when it left later: a broker that
 /// can't keep up makes messages late, not rare.
-pub(super) async fn pace(channel: Channel, queue: &Queue, rate: u64, seconds: u64) -> Result<Fed> {
+pub(super) async fn pace(channel: &Channel, queue: &Queue, rate: u64, seconds: u64) -> Result<Fed> {
     let mut outbox = Outbox::open(channel, &queue.name).await?;
     let count = rate * seconds;
     let began = Instant::now();

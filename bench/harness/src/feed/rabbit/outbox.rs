@@ -24,10 +24,10 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) async fn open(channel: Channel, queue: &str) -> Result<Self> {
+    pub(super) async fn open(channel: &Channel, queue: &str) -> Result<Self> {
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         Ok(Self {
-            channel,
+            channel: channel.clone(),
             queue: queue.into(),
             properties: AMQPProperties::default()
                 .with_content_type("application/json".into())

@@ -25,7 +25,11 @@ impl Bench {
         meter.tell();
         let tuned = std::env::var("BENCH_TUNED").is_ok_and(|value| value == "1");
         BENCH
-            .set(Self { settings, meter, tuned })
+            .set(Self {
+                settings,
+                meter,
+                tuned,
+            })
             .ok()
             .context("the bench was started before")?;
         Ok(bench())

@@ -10,7 +10,7 @@ use crate::bench::{bench, info};
 use crate::priced::Priced;
 
 /// The largest batch of `tuned_pipe`.
-const BATCH: usize = 16_384;
+const BATCH: usize = 4_096;
 
 #[subscriber(KafkaTopic::new(bench().settings.input.clone()).start(StartOffset::Earliest))]
 async fn consume(order: &Order) -> HandlerOutcome {

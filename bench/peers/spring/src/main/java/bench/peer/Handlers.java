@@ -5,9 +5,6 @@ import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
-import org.springframework.amqp.rabbit.connection.CorrelationData;
-import org.springframework.amqp.support.AmqpHeaders;
-import org.springframework.cloud.stream.function.StreamBridge;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.kafka.support.KafkaHeaders;
@@ -53,27 +50,6 @@ public class Handlers {
                 priced.add(message.build());
             }
             return priced;
-        };
-    }
-
-    /** Returns when the broker has confirmed each message, and throws when it has refused or returned one. */
-    @Bean
-    public Consumer<List<Order>> pipeConfirmed(Meter meter, StreamBridge bridge) {
-        return orders -> {
-            List<CorrelationData> sent = new ArrayList<>(orders.size());
-            for (Order order : orders) {
-                meter.order(order);
-                CorrelationData correlation = new CorrelationData();
-                bridge.send("priced-out-0", MessageBuilder.withPayload(order.priced())
-                        .setHeader(AmqpHeaders.PUBLISH_CONFIRM_CORRELATION, correlation)
-                        .build());
-                sent.add(correlation);
-            }
-            for (CorrelationData correlation : sent) {
-                if (!correlation.getFuture().join().ack() || correlation.getReturned() != null) {
-                    throw new IllegalStateException("a message was not confirmed");
-                }
-            }
         };
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn run(settings: &Settings, meter: &Meter, stop: &Stop) -> Result<()>
         };
         batch.push(&first)?;
         while batch.orders.len() < BATCH
-            && let Some(message) = consumer.poll(Duration::ZERO).transpose()?
+            && let Some(message) = clients::poll_for(&consumer, Duration::ZERO)?
         {
             batch.push(&message)?;
         }

@@ -45,7 +45,12 @@ pub(super) fn producer(settings: &Settings, linger: &str) -> ClientConfig {
 
 /// The next message, `None` when there was none for a while.
 pub(super) fn poll(consumer: &BaseConsumer) -> Result<Option<BorrowedMessage<'_>>> {
-    match consumer.poll(POLL) {
+    poll_for(consumer, POLL)
+}
+
+/// The next message, if it comes within this time.
+pub(super) fn poll_for(consumer: &BaseConsumer, timeout: Duration) -> Result<Option<BorrowedMessage<'_>>> {
+    match consumer.poll(timeout) {
         Some(Ok(message)) => Ok(Some(message)),
         Some(Err(KafkaError::MessageConsumptionFatal(code))) => bail!("the consumer can't go on: {code}"),
         Some(Err(error)) => {

@@ -14,7 +14,7 @@ use super::{Topic, tell, topics};
 pub(super) fn run(topic: &Topic, count: u64, bytes: usize) -> Result<()> {
     topics::create(topic)?;
     let began = Instant::now();
-    let publisher = Publisher::new(&topic.name, bytes, "50")?;
+    let mut publisher = Publisher::new(&topic.name, bytes, "50")?;
     let mut fed: u64 = 0;
     let mut starts = Vec::new();
     for end in topics::ends(&topic.name)? {

@@ -23,7 +23,7 @@ pub(super) fn run(topic: &Topic, rate: u64, seconds: u64, bytes: usize) -> Resul
         "`{}` is not empty; a steady run needs a topic of its own",
         topic.name
     );
-    let publisher = Publisher::new(&topic.name, bytes, "1")?;
+    let mut publisher = Publisher::new(&topic.name, bytes, "1")?;
     let count = rate * seconds;
     let (began, began_micros) = (Instant::now(), meter::now());
     let due = |id: u64| id * 1_000_000 / rate;

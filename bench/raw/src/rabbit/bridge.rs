@@ -16,7 +16,7 @@ pub(crate) async fn run(settings: &Settings, meter: &Meter) -> Result<()> {
             meter.published(1);
         }
         let order = Order::sample(id, 0, id, now(), settings.bytes);
-        window.publish(serde_json::to_vec(&order)?, ())?;
+        window.publish(serde_json::to_vec(&order)?, ());
     }
     while !window.is_empty() {
         window.confirmed().await?;

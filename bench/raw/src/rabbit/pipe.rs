@@ -30,7 +30,7 @@ pub(crate) async fn run(settings: &Settings, meter: &Meter) -> Result<()> {
                     let delivery = delivery?;
                     let order: Order = serde_json::from_slice(&delivery.data)?;
                     meter.order(&order);
-                    window.publish(serde_json::to_vec(&order.priced())?, delivery.delivery_tag)?;
+                    window.publish(serde_json::to_vec(&order.priced())?, delivery.delivery_tag);
                 }
                 None => reading = false,
             },

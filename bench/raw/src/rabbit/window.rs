@@ -1,7 +1,7 @@
 //! Publications on their way: sent without waiting, confirmed in order.
 
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 
 use anyhow::{Result, bail};
@@ -48,7 +48,7 @@ impl<T> Window<T> {
     ///
     /// The frames are queued when the future is polled first. Waiting until they are written would wake the library's
     /// thread and ours once for each message.
-    pub(crate) fn publish(&mut self, body: Vec<u8>, about: T) -> Result<()> {
+    pub(crate) fn publish(&mut self, body: Vec<u8>, about: T) {
         let channel = self.channel.clone();
         let (exchange, properties) = (self.exchange.clone(), self.properties.clone());
         let mut confirming: Confirming = Box::pin(async move {
@@ -61,11 +61,10 @@ impl<T> Window<T> {
                 .await?
                 .await
         });
-        if let Some(Err(error)) = confirming.as_mut().now_or_never() {
-            bail!("can't publish: {error}");
+        if let Some(early) = confirming.as_mut().now_or_never() {
+            confirming = Box::pin(ready(early));
         }
         self.on_wire.push_back((about, confirming));
-        Ok(())
     }
 
     /// Waits until the oldest publication is confirmed. Cancel safe. Pending for ever when there is none.

@@ -6,8 +6,8 @@ use futures_util::StreamExt;
 
 use crate::rabbit::link::{Input, terminated};
 
-/// How many deliveries may be unacknowledged.
-pub(crate) const PREFETCH: u16 = 1_024;
+/// How many deliveries may be unacknowledged. With 256 a quorum queue gives a third less; above 2,048 nothing is gained.
+pub(crate) const PREFETCH: u16 = 2_048;
 /// The same for payloads of 100 KiB.
 pub(crate) const PREFETCH_LARGE: u16 = 256;
 /// How many deliveries one acknowledgement covers.

@@ -1,6 +1,7 @@
 //! The project's own chores, run as `cargo xtask <command>`: brokers for development, the one test command, the
 //! checks of CI, and the house rules that no other tool knows.
 
+mod bench;
 mod brokers;
 mod ci;
 mod faults;
@@ -39,6 +40,8 @@ enum Chore {
     Fuzz(fuzz::Arguments),
     /// Kill, freeze and cut off processes and brokers while messages flow, and prove that none is lost.
     Faults(faults::Arguments),
+    /// Measure Bindery beside the bare clients, and beside its peers.
+    Bench(bench::Arguments),
     /// Run the checks besides the tests: format, clippy, documentation, house rules, licences.
     Ci,
     /// Check the house rules that no other tool knows.
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Chore::Test(arguments) => test::run(&arguments),
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::Faults(arguments) => faults::run(&arguments),
+        Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Ci => ci::run(),
         Chore::Tidy => tidy::run(),
     };

@@ -2,4 +2,5 @@
 
 pub mod feed;
 pub mod report;
+pub mod run;
 pub mod stats;

@@ -1,2 +1,150 @@
-//! The benches.
-fn main() {}
+//! `cargo xtask bench` runs this: the benches of Bindery against what an expert writes by hand on the bare clients, and
+//! against its peers. The brokers' addresses come as `KAFKA_BROKERS` and `RABBITMQ_ADDRESSES`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use bench_harness::report::{Machine, Report, place, table, versions};
+use bench_harness::run::{Bench, PLANS, Plan, Programs, checkout};
+use clap::Parser;
+
+/// Measures Bindery beside the bare clients and writes `bench/results/<date>`.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench")]
+struct Arguments {
+    /// Only these scenarios, with commas between; a beginning of the name is enough, `kafka` for example.
+    #[arg(long, value_delimiter = ',')]
+    scenario: Vec<String>,
+    /// Fails when a target is missed.
+    #[arg(long)]
+    check: bool,
+    /// One short round of each, which is not judged and not written down.
+    #[arg(long)]
+    quick: bool,
+    /// How many rounds.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Runs the peers as well: RustStream and Spring Cloud Stream, each with defaults and tuned.
+    #[arg(long)]
+    peers: bool,
+    /// Lists the scenarios.
+    #[arg(long)]
+    list: bool,
+    /// The day that the results are of; today when it is left out.
+    #[arg(long)]
+    date: Option<String>,
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let plans = chosen(&arguments.scenario)?;
+    if arguments.list {
+        for plan in plans {
+            println!("{:<24} {}", plan.name, plan.what);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let bench = Bench {
+        programs: programs()?,
+        rounds: if arguments.quick { 1 } else { arguments.rounds },
+        quick: arguments.quick,
+        peers: arguments.peers,
+        token: format!("b{}", seconds_since_1970() % 10_000_000),
+    };
+    let results = checkout().join("bench/results");
+    let mut whole = Report::default();
+    for plan in plans {
+        let report = Report {
+            date: arguments.date.clone().unwrap_or_else(today),
+            command: command(&arguments),
+            machine: Machine::this(),
+            versions: versions(&checkout()),
+            scenarios: vec![bench.scenario(plan)?],
+        };
+        // Written after each scenario, so that a bench that is cut off has told what it had.
+        let saved = if arguments.quick {
+            report.clone()
+        } else {
+            report.clone().save(&results)?
+        };
+        whole.scenarios.extend(report.scenarios);
+        if !arguments.quick {
+            refresh_readme(&saved)?;
+        }
+    }
+    for line in whole.unjudged() {
+        println!("{line}");
+    }
+    let missed = whole.missed();
+    for line in &missed {
+        println!("missed: {line}");
+    }
+    let failed = arguments.check && !missed.is_empty();
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Plan>> {
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| !PLANS.iter().any(|plan| plan.name.starts_with(name.as_str())))
+    {
+        let known: Vec<&str> = PLANS.iter().map(|plan| plan.name).collect();
+        bail!("`{unknown}` is no scenario; there are {}", known.join(", "));
+    }
+    let wanted =
+        |plan: &&Plan| names.is_empty() || names.iter().any(|name| plan.name.starts_with(name.as_str()));
+    Ok(PLANS.iter().filter(wanted).collect())
+}
+
+/// The programs stand beside this one; the peers have places of their own.
+fn programs() -> Result<Programs> {
+    let here = std::env::current_exe().context("this program has no path")?;
+    let beside = |name: &str| here.with_file_name(name);
+    Ok(Programs {
+        feed: beside("bench-feed"),
+        raw: beside("bench-raw"),
+        service: beside("bench-service"),
+        ruststream: checkout().join("target/peers/release/peer-ruststream"),
+        spring: checkout().join("bench/peers/spring/target/peer-spring.jar"),
+    })
+}
+
+/// The table in the README is of the latest results.
+fn refresh_readme(report: &Report) -> Result<()> {
+    let path: PathBuf = checkout().join("README.md");
+    let readme = std::fs::read_to_string(&path).context("cannot read the README")?;
+    let refreshed = place(&readme, &table(report))?;
+    std::fs::write(&path, refreshed).context("cannot write the README")
+}
+
+fn command(arguments: &Arguments) -> String {
+    let mut command = "cargo xtask bench".to_owned();
+    if arguments.peers {
+        command += " --peers";
+    }
+    if !arguments.scenario.is_empty() {
+        command += &format!(" --scenario {}", arguments.scenario.join(","));
+    }
+    command
+}
+
+fn seconds_since_1970() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+/// The day in UTC, as `2026-01-31`.
+fn today() -> String {
+    bindery_core::iso_8601(SystemTime::now())
+        .chars()
+        .take(10)
+        .collect()
+}

@@ -21,6 +21,13 @@ pub type Deliveries = Pin<Box<dyn Stream<Item = DeliveryBatch> + Send>>;
 pub trait Settler: Send + Sync {
     /// Settles one delivery.
     fn settle(&self, receipt: Receipt, settlement: Settlement);
+
+    /// Accepts deliveries of one source, mostly in its order. A binder whose settling takes a lock takes it once here.
+    fn accept_all(&self, receipts: Vec<Receipt>) {
+        for receipt in receipts {
+            self.settle(receipt, Settlement::Accept);
+        }
+    }
 }
 
 /// What the runtime can do with a bound consumer.

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
-use crate::RawMessage;
+use crate::{RawMessage, Signal};
 
 /// One ordered source of a consumer: an assigned Kafka partition, a RabbitMQ queue on one channel.
 ///
@@ -21,7 +19,7 @@ pub struct Source {
     /// The partition, where the broker has them.
     pub partition: Option<i32>,
     /// Cancelled when the assignment ends.
-    pub revoked: CancellationToken,
+    pub revoked: Signal,
 }
 
 impl Source {
@@ -32,7 +30,7 @@ impl Source {
             generation,
             name: name.into(),
             partition,
-            revoked: CancellationToken::new(),
+            revoked: Signal::new(),
         })
     }
 

@@ -123,6 +123,17 @@ pub struct EncodedHeaders {
     pub bytes: Bytes,
     /// Reads the pairs. Never panics; what it can't read it leaves as bytes or leaves out.
     pub read: fn(&Bytes) -> Vec<(Arc<str>, HeaderValue)>,
+    /// Looks at what decoding asks of every message, without making the pairs.
+    pub glance: fn(&Bytes) -> Glance<'_>,
+}
+
+/// What a glance at encoded headers tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glance<'a> {
+    /// Every header can be read, and this is the content type's text, if there is one.
+    ContentType(Option<&'a str>),
+    /// Something is unusual: the pairs tell.
+    Unusual,
 }
 
 /// The headers of a message: names and values in order; setting a name again replaces its value.
@@ -163,6 +174,14 @@ impl Headers {
                 .get_mut()
                 .expect("the pairs were read on the line before"),
         )
+    }
+
+    /// The content type at a glance, where that is quicker than to read all headers.
+    pub(crate) fn glance(&self) -> Glance<'_> {
+        match &self.encoded {
+            Some(encoded) if self.pairs.get().is_none() => (encoded.glance)(&encoded.bytes),
+            _ => Glance::Unusual,
+        }
     }
 
     /// The encoded form, as long as nothing was changed.
@@ -269,6 +288,7 @@ mod tests {
         let encoded = EncodedHeaders {
             bytes: Bytes::from_static(b"v"),
             read: |bytes| vec![("k".into(), HeaderValue::Bytes(bytes.clone()))],
+            glance: |_| Glance::ContentType(None),
         };
         let headers = Headers::from_encoded(encoded);
         let mut copy = headers.clone();

@@ -31,6 +31,7 @@ mod names;
 mod operations;
 mod producer;
 mod property;
+mod signal;
 mod spec;
 mod time;
 
@@ -45,7 +46,7 @@ pub use delivery::{Delivery, DeliveryBatch, Receipt, Settlement, Source};
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use handler_error::{FailureClass, HandlerError};
 pub use headers::{
-    CONTENT_TYPE, EncodedHeaders, HeaderValue, Headers, MESSAGE_KEY, PARTITION, UNREADABLE_HEADERS,
+    CONTENT_TYPE, EncodedHeaders, Glance, HeaderValue, Headers, MESSAGE_KEY, PARTITION, UNREADABLE_HEADERS,
 };
 pub use health::{Health, Status};
 pub use listener::*;
@@ -54,5 +55,6 @@ pub use names::{BindingName, relaxed};
 pub use operations::{ApplicationHealth, BinderHealth, BindingInfo, Operations, StateChange};
 pub use producer::{Confirm, ConfirmSink, Full, Position, Producer};
 pub use property::{PropertyCatalog, PropertyDef, PropertyType, Support};
+pub use signal::Signal;
 pub use spec::{BinderSpec, ConsumerSpec, Options, ProducerSpec};
 pub use time::iso_8601;

@@ -36,6 +36,7 @@ fn message(headers: &[(&str, &str)], origin: Origin) -> RawMessage {
         headers: Headers::from_encoded(EncodedHeaders {
             bytes: bytes.into(),
             read,
+            glance: crate::headers::glance,
         }),
         origin,
     }
@@ -140,6 +141,7 @@ fn a_dead_letter_says_that_a_header_could_not_be_read() {
     message.headers = Headers::from_encoded(EncodedHeaders {
         bytes: bytes.into(),
         read,
+        glance: crate::headers::glance,
     });
     let value = |message: &RawMessage, wanted: &str| {
         let pairs = headers(message, &failure(), None);

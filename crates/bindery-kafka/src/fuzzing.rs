@@ -34,6 +34,7 @@ pub fn read(bytes: Bytes) -> Headers {
     Headers::from_encoded(EncodedHeaders {
         bytes,
         read: headers::read,
+        glance: headers::glance,
     })
 }
 

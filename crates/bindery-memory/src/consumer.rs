@@ -72,7 +72,15 @@ impl Settler for Membership {
             other => other,
         };
         if let Some(partition) = self.topic.partitions().get(receipt.source as usize) {
-            partition.settle(self.group.id, &receipt, settlement);
+            partition.settle(self.group.id, &[receipt], settlement);
+        }
+    }
+
+    fn accept_all(&self, receipts: Vec<Receipt>) {
+        for receipts in receipts.chunk_by(|one, next| one.source == next.source) {
+            if let Some(partition) = self.topic.partitions().get(receipts[0].source as usize) {
+                partition.settle(self.group.id, receipts, Settlement::Accept);
+            }
         }
     }
 }

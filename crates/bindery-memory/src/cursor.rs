@@ -29,6 +29,13 @@ pub(crate) struct Settled {
     pub(crate) wake: bool,
 }
 
+impl std::ops::BitOrAssign for Settled {
+    fn bitor_assign(&mut self, other: Self) {
+        self.advanced |= other.advanced;
+        self.wake |= other.wake;
+    }
+}
+
 /// Tracks the deliveries of one group in one partition.
 #[derive(Debug)]
 pub(crate) struct Cursor {

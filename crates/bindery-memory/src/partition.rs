@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bindery_core::{Delivery, RawMessage, Receipt, Settlement, Source};
 
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, Settled};
 use crate::link::Link;
 use crate::log::{Log, Retention};
 use crate::member::{Assignment, Member};
@@ -236,16 +236,23 @@ impl Partition {
         place.cursor.take(log, source, limit)
     }
 
-    /// Settles a delivery. Receipts of an ended assignment are dropped.
-    pub(crate) fn settle(self: &Arc<Self>, group: GroupId, receipt: &Receipt, settlement: Settlement) {
+    /// Settles deliveries. Receipts of an ended assignment are dropped.
+    pub(crate) fn settle(self: &Arc<Self>, group: GroupId, receipts: &[Receipt], settlement: Settlement) {
         let mut state = lock(&self.state);
         let Some(place) = state.place(group) else {
             return;
         };
-        if !place.is_current(receipt.generation) {
+        let mut settled = Settled::default();
+        let mut any = false;
+        for receipt in receipts {
+            if place.is_current(receipt.generation) {
+                any = true;
+                settled |= place.cursor.settle(receipt.position, settlement);
+            }
+        }
+        if !any {
             return;
         }
-        let settled = place.cursor.settle(receipt.position, settlement);
         let drained = place.cursor.in_flight() == 0;
         match &place.owner {
             Some(owner) if owner.draining && drained => self.hand_over(place),

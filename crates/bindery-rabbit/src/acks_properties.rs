@@ -108,7 +108,7 @@ impl Scene {
             generation,
             position: tag,
         };
-        self.lane.settle(&receipt, settlement);
+        self.lane.settle(&[receipt], settlement);
         if generation == self.generation {
             self.decided.entry(tag).or_insert(settlement);
         }

@@ -191,7 +191,15 @@ impl Settler for Control {
         if let Some(lane) = self.lane(receipt.source)
             && !waits_for_the_close
         {
-            lane.settle(&receipt, settlement);
+            lane.settle(&[receipt], settlement);
+        }
+    }
+
+    fn accept_all(&self, receipts: Vec<Receipt>) {
+        for receipts in receipts.chunk_by(|one, next| one.source == next.source) {
+            if let Some(lane) = self.lane(receipts[0].source) {
+                lane.settle(receipts, Settlement::Accept);
+            }
         }
     }
 }

@@ -62,20 +62,26 @@ impl Lane {
         })
     }
 
-    /// Settles a delivery of the current generation; others are dropped, the broker delivers them again.
-    pub(crate) fn settle(&self, receipt: &Receipt, settlement: Settlement) {
+    /// Settles deliveries of the current generation; others are dropped, the broker delivers them again.
+    pub(crate) fn settle(&self, receipts: &[Receipt], settlement: Settlement) {
         let mut tracker = self.lock();
         // The generation changes under this lock only.
-        if receipt.generation != self.generation.load(Ordering::Acquire) {
-            return;
-        }
+        let generation = self.generation.load(Ordering::Acquire);
+        let before = tracker.untold();
         // What waited behind the oldest delivery can be told once that one is settled.
-        let was_oldest = tracker.oldest_open() == Some(receipt.position);
-        if !tracker.settle(receipt.position, settlement) {
-            return;
+        let mut was_oldest = false;
+        for receipt in receipts {
+            let is_oldest = tracker.oldest_open() == Some(receipt.position);
+            if receipt.generation == generation && tracker.settle(receipt.position, settlement) {
+                was_oldest |= is_oldest;
+            }
         }
         let untold = tracker.untold();
-        let wake = was_oldest || untold == 1 || untold == TELL_AFTER || tracker.open() == 0;
+        if untold == before {
+            return;
+        }
+        let enough = before < TELL_AFTER && untold >= TELL_AFTER;
+        let wake = was_oldest || before == 0 || enough || tracker.open() == 0;
         drop(tracker);
         if wake {
             self.settled.notify_one();

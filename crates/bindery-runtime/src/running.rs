@@ -64,7 +64,6 @@ impl Running {
                 loop {
                     tokio::time::sleep(UPKEEP).await;
                     site.observe();
-                    site.metrics.upkeep();
                 }
             }));
         let guard = StopGuard(parts.site.tasks.clone());

@@ -117,10 +117,10 @@ where
     Args: 'static,
     F::Result: 'static,
 {
-    fn call(&self, invocation: Invocation, call: &mut Call) {
-        match self.function.invoke(&invocation) {
+    fn call(&self, invocation: &Invocation, call: &mut Call) {
+        match self.function.invoke(invocation) {
             Ok(running) => {
-                let context = invocation.context;
+                let context = invocation.context.clone();
                 call.set(async move {
                     match K::convert(running.await, &context) {
                         Ok(outputs) => Outcome::Done(outputs),

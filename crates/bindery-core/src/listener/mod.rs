@@ -26,7 +26,7 @@ pub use function::{FunctionListener, Handler, StreamFunction};
 pub use state::{State, States};
 
 use crate::{
-    BuiltInCodecs, CONTENT_TYPE, Codec, Codecs, EncodedPayload, HandlerError, HeaderValue, Headers,
+    BuiltInCodecs, CONTENT_TYPE, Codec, Codecs, EncodedPayload, Glance, HandlerError, HeaderValue, Headers,
     RawMessage, UNREADABLE_HEADERS,
 };
 
@@ -34,8 +34,9 @@ use crate::{
 ///
 /// `call` puts the running function into `call`, whose allocation is used again from message to message.
 pub trait Listener: Send + Sync {
-    /// Starts one call. Extraction happens before this returns; the function runs when `call` is polled.
-    fn call(&self, invocation: Invocation, call: &mut Call);
+    /// Starts one call. Extraction happens before this returns; the function runs when `call` is polled. Who needs the
+    /// invocation for longer, to call again for example, clones it.
+    fn call(&self, invocation: &Invocation, call: &mut Call);
 }
 
 /// A running call of a listener.
@@ -68,7 +69,7 @@ pub enum Input {
     /// A supplier is called without a message.
     Nothing,
     /// One message.
-    One(RawMessage),
+    One(Box<RawMessage>),
     /// Several messages, in the order of their source.
     Batch(Arc<[RawMessage]>),
 }
@@ -157,6 +158,11 @@ impl ListenerContext {
     /// # Errors
     /// An undecodable failure when nobody knows its content type, or some of its headers can't be read.
     pub fn codec_for(&self, message: &RawMessage) -> Result<Codec, HandlerError> {
+        match message.headers.glance() {
+            Glance::ContentType(None) => return Ok(self.codec.clone()),
+            Glance::ContentType(Some(text)) if *text == *self.content_type => return Ok(self.codec.clone()),
+            _ => {}
+        }
         if message.headers.get(UNREADABLE_HEADERS) == Some(&HeaderValue::Bool(true)) {
             return Err(HandlerError::undecodable(
                 "a header of the message can't be read: its name is no UTF-8, or it is nested too deeply",

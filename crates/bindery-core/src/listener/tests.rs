@@ -37,13 +37,13 @@ async fn call(definition: ListenerDefinition, text: &'static str) -> Outcome {
         Arc::default(),
     ));
     let invocation = Invocation {
-        input: Input::One(message(text)),
+        input: Input::One(Box::new(message(text))),
         attempt: 1,
         acknowledgment: None,
         context,
     };
     let mut call = Call::new(std::future::pending());
-    listener.call(invocation, &mut call);
+    listener.call(&invocation, &mut call);
     call.get_pin().await
 }
 

@@ -100,6 +100,7 @@ impl BatchBuilder {
                 let headers = EncodedHeaders {
                     bytes: buffer.slice(record.headers),
                     read: headers::read,
+                    glance: headers::glance,
                 };
                 Delivery {
                     message: RawMessage {

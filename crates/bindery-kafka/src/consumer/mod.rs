@@ -193,7 +193,13 @@ impl Drop for Handle {
 
 impl Settler for Handle {
     fn settle(&self, receipt: Receipt, settlement: Settlement) {
-        self.shared.settle(&receipt, settlement);
+        self.shared.settle(&[receipt], settlement);
+    }
+
+    fn accept_all(&self, receipts: Vec<Receipt>) {
+        for receipts in receipts.chunk_by(|one, next| one.source == next.source) {
+            self.shared.settle(receipts, Settlement::Accept);
+        }
     }
 }
 

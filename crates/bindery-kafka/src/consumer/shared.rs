@@ -91,22 +91,23 @@ impl Shared {
 
     // Called by everybody.
 
-    /// Settles a delivery; one of an ended assignment is dropped.
-    pub(crate) fn settle(&self, receipt: &Receipt, settlement: Settlement) {
-        let Some(place) = self.place(receipt.source) else {
+    /// Settles deliveries of one source; those of an ended assignment are dropped.
+    pub(crate) fn settle(&self, receipts: &[Receipt], settlement: Settlement) {
+        let Some(place) = receipts.first().and_then(|receipt| self.place(receipt.source)) else {
             return;
         };
         let mut state = place.lock();
-        if state.generation != receipt.generation || state.source.is_none() {
-            drop(state);
-            tracing::debug!(
-                source = receipt.source,
-                "a settlement of an ended assignment was dropped"
-            );
-            return;
+        for receipt in receipts {
+            if state.generation != receipt.generation || state.source.is_none() {
+                tracing::debug!(
+                    source = receipt.source,
+                    "a settlement of an ended assignment was dropped"
+                );
+                continue;
+            }
+            let offset = i64::try_from(receipt.position).unwrap_or(i64::MAX);
+            state.tracker.settle(offset, settlement == Settlement::Accept);
         }
-        let offset = i64::try_from(receipt.position).unwrap_or(i64::MAX);
-        state.tracker.settle(offset, settlement == Settlement::Accept);
         let drained = state.revoking && state.tracker.unsettled() == 0;
         drop(state);
         self.settled.store(true, Ordering::Release);

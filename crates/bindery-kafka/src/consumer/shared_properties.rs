@@ -140,7 +140,7 @@ impl Scene {
             generation,
             position: u64::try_from(offset).unwrap(),
         };
-        self.shared.settle(&receipt, settlement);
+        self.shared.settle(&[receipt], settlement);
         if self.generation() == Some(generation)
             && let Some(decided @ None) = self.decided.get_mut(&offset)
         {

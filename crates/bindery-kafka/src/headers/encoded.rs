@@ -85,13 +85,18 @@ pub(crate) fn flags(encoded: &Bytes) -> Flags {
 }
 
 /// The headers in order, as slices of `encoded`.
-pub(crate) fn pairs(encoded: &Bytes) -> Pairs<'_> {
+pub(crate) fn pairs(encoded: &Bytes) -> impl Iterator<Item = (&str, Option<Bytes>)> {
+    raw_pairs(encoded).map(|(name, value)| (name, value.map(|value| encoded.slice_ref(value))))
+}
+
+/// The headers in order, borrowed.
+pub(crate) fn raw_pairs(encoded: &[u8]) -> Pairs<'_> {
     Pairs { encoded, at: 1 }
 }
 
-/// See [`pairs`].
+/// See [`raw_pairs`].
 pub(crate) struct Pairs<'a> {
-    encoded: &'a Bytes,
+    encoded: &'a [u8],
     at: usize,
 }
 
@@ -113,7 +118,7 @@ impl<'a> Pairs<'a> {
 }
 
 impl<'a> Iterator for Pairs<'a> {
-    type Item = (&'a str, Option<Bytes>);
+    type Item = (&'a str, Option<&'a [u8]>);
 
     fn next(&mut self) -> Option<Self::Item> {
         let length = self.length()?;
@@ -123,7 +128,7 @@ impl<'a> Iterator for Pairs<'a> {
             NO_VALUE => None,
             length => {
                 let range = self.range(length)?;
-                Some(self.encoded.slice(range))
+                Some(&self.encoded[range])
             }
         };
         Some((name, value))

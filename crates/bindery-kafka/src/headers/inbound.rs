@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bindery_core::{CONTENT_TYPE, HeaderValue};
+use bindery_core::{CONTENT_TYPE, Glance, HeaderValue};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
@@ -29,6 +29,30 @@ pub(crate) fn read(bytes: &Bytes) -> Vec<(Arc<str>, HeaderValue)> {
         headers.push((UNREADABLE_HEADERS.into(), HeaderValue::Bool(true)));
     }
     headers
+}
+
+/// The content type without reading the rest. It says the same as [`read`], or that it can't tell: whatever type
+/// `spring_json_header_types` gives it, a text that is no JSON stays the text that it is, and no media type is JSON.
+pub(crate) fn glance(bytes: &Bytes) -> Glance<'_> {
+    let mut content_type = None;
+    for (name, value) in encoded::raw_pairs(bytes) {
+        match name {
+            CONTENT_TYPE => content_type = Some(value),
+            UNREADABLE_HEADERS => return Glance::Unusual,
+            _ => {}
+        }
+    }
+    if encoded::flags(bytes).unreadable {
+        return Glance::Unusual;
+    }
+    let Some(value) = content_type else {
+        return Glance::ContentType(None);
+    };
+    match value.map(std::str::from_utf8) {
+        // A media type has a slash. Some senders put it between quotes.
+        Some(Ok(text)) if text.contains('/') && !text.contains('"') => Glance::ContentType(Some(text)),
+        _ => Glance::Unusual,
+    }
 }
 
 /// Whether a header is ours to give. The mark of unreadable headers stays in dead letters, as bytes: it marks nothing

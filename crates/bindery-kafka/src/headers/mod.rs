@@ -8,7 +8,7 @@ mod inbound;
 mod outbound;
 pub(crate) mod patterns;
 
-pub(crate) use inbound::read;
+pub(crate) use inbound::{glance, read};
 pub(crate) use outbound::{Rendered, render};
 
 /// The record header that holds the types of the others.

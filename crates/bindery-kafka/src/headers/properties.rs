@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use bindery_core::{CONTENT_TYPE, HeaderValue, Headers};
+use bindery_core::{CONTENT_TYPE, Glance, HeaderValue, Headers};
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -75,6 +75,17 @@ fn value() -> impl Strategy<Value = HeaderValue> {
 
 fn headers() -> impl Strategy<Value = Headers> {
     prop::collection::vec((name(), value()), 0..10).prop_map(|pairs| pairs.into_iter().collect())
+}
+
+/// What senders write as a content type, and what they don't.
+fn content_type_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let usual: &[&[u8]] = &[
+        b"application/json",
+        b"text/plain;charset=utf-8",
+        b"\"application/json\"",
+    ];
+    let unusual: &[&[u8]] = &[b"", b"\"\"", b"12", b"[1]", b"/\xff", b"null", b"json"];
+    prop::sample::select([usual, unusual].concat()).prop_map(<[u8]>::to_vec)
 }
 
 /// What arrives of a value under an ordinary name; nothing when it isn't sent.
@@ -194,6 +205,34 @@ proptest! {
         let once = received(&sent, Flags::default());
         let again = received(&render(&once, &Patterns::new(&[])).pairs, Flags::default());
         prop_assert_eq!(again, once);
+    }
+
+    #[test]
+    fn a_glance_says_what_reading_says(
+        values in prop::collection::vec(content_type_bytes(), 0..3),
+        class in prop::sample::select(vec![STRING, INTEGER, DATE, LIST, MAP, "java.util.UUID"]),
+        typed: bool,
+        unreadable: bool,
+    ) {
+        let mut pairs: Vec<_> = values.into_iter().map(|value| (CONTENT_TYPE.to_owned(), value)).collect();
+        if typed {
+            let types = serde_json::json!({ CONTENT_TYPE: class }).to_string();
+            pairs.push((TYPES.to_owned(), types.into_bytes()));
+        }
+        let flags = Flags { unreadable, ..Flags::default() };
+        let read = received(&pairs, flags);
+        let mut bytes = Vec::new();
+        put_flags(&mut bytes, flags);
+        for (name, value) in &pairs {
+            put(&mut bytes, name, Some(value));
+        }
+        match glance(&Bytes::from(bytes)) {
+            Glance::ContentType(text) => {
+                prop_assert!(read.get(UNREADABLE_HEADERS).is_none());
+                prop_assert_eq!(text, read.text(CONTENT_TYPE));
+            }
+            Glance::Unusual => {}
+        }
     }
 
     #[test]

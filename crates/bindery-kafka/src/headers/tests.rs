@@ -29,6 +29,7 @@ fn encoded_headers(bytes: Vec<u8>) -> Headers {
     Headers::from_encoded(EncodedHeaders {
         bytes: bytes.into(),
         read,
+        glance,
     })
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bindery_core::{
     Binder, BindingName, Consumer, ConsumerControl, ConsumerSpec, Health, Listener, ListenerContext, Result,
+    Signal,
 };
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
@@ -204,7 +205,7 @@ impl InputBinding {
             pace: Pace::new(),
             unfit_pace: Pace::new(),
             watch: Watch::new(parts.settings.handler_timeout),
-            draining: CancellationToken::new(),
+            draining: Signal::new(),
         });
         let probe = InputProbe {
             control: control.clone(),

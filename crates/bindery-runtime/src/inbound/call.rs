@@ -14,7 +14,7 @@ use bindery_core::{Call, HandlerError, Invocation, Listener, Outcome};
 /// A dropped call has run the handler up to an await point; nothing of it is published.
 pub(crate) async fn run(
     listener: &dyn Listener,
-    invocation: Invocation,
+    invocation: &Invocation,
     call: &mut Call,
     limit: Option<Duration>,
 ) -> Outcome {

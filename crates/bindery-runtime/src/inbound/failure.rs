@@ -13,7 +13,7 @@ use crate::config::NextAttempt;
 pub(crate) struct Progress {
     /// Deliveries to the handler so far.
     pub(crate) attempts: u32,
-    /// When the first of them began: for the deadline.
+    /// When the first of them began, once it has ended: for the deadline.
     pub(crate) first_delivery: Option<Instant>,
     /// When the first of them failed: for the dead letter.
     pub(crate) first_failure: Option<SystemTime>,

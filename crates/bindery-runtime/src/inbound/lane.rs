@@ -12,23 +12,20 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::{
-    Call, FailureReason, HandlerError, Input, Invocation, Outcome, Settlement, Source, fail_point,
-};
+use bindery_core::{Call, FailureReason, HandlerError, Settlement, Source};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::Shared;
 use super::blocked::Blocked;
 use super::failure::{Decision, Progress, decide, describe};
+use super::give_up;
 use super::load::SourceLoad;
 use super::outstanding::{Outstanding, Pending};
 use super::queue::Queue;
 use super::settle::settle;
 use super::watch::Watched;
-use super::window::ManualAcknowledgment;
-use super::work::{Work, messages};
-use super::{call, give_up};
+use super::work::Work;
 use crate::binding::Note;
 
 /// Runs one lane until its queue ends.
@@ -40,12 +37,14 @@ pub(crate) struct Lane {
     pub(super) queue: Queue,
     /// What can't go on and what waits behind it, where that leaves other lanes room.
     pub(super) blocked: Option<Blocked>,
-    watched: Watched,
+    pub(super) watched: Watched,
     /// Singles of a batch of which one message is poisoned; they go before anything new.
     singles: VecDeque<(Work, Progress)>,
     /// Exhausted messages that have no dead letter: nothing new is started while there is one.
     pub(super) held: Vec<(Work, Note)>,
-    call: Call,
+    pub(super) call: Call,
+    /// When the latest handler was done, unless the lane has waited since.
+    pub(super) clock: Option<Instant>,
     /// Set when the lane ends and something of it went back: what follows may not overtake that.
     pub(super) gave_back: bool,
     /// Bounds how many lanes of a keyed source run their handler at once.
@@ -82,6 +81,7 @@ impl Lane {
             singles: VecDeque::new(),
             held: Vec::new(),
             call,
+            clock: None,
             gave_back: false,
             permits,
         }
@@ -92,18 +92,26 @@ impl Lane {
         loop {
             self.outstanding.absorb(&self.shared, &self.load);
             if let Some((since, failed)) = self.outstanding.next_failed() {
+                self.flush();
                 self.recover(since, failed).await;
                 continue;
             }
             if !self.held.is_empty() {
+                self.flush();
                 self.hold().await;
                 continue;
             }
             let has_room = self.outstanding.len() < self.shared.settings.window;
             if has_room && let Some((work, progress)) = self.next_work() {
                 self.process(work, progress).await;
+                if self.clock.is_some_and(|now| self.outstanding.handled.is_due(now)) {
+                    self.flush();
+                    // A handler that never waits must not keep the thread from everybody else.
+                    tokio::task::yield_now().await;
+                }
                 continue;
             }
+            self.flush();
             match (has_room && !self.queue.is_closed(), self.outstanding.len() > 0) {
                 (true, true) => tokio::select! {
                     () = self.queue.arrived() => {}
@@ -114,6 +122,12 @@ impl Lane {
                 (_, false) => self.queue.arrived().await,
             }
         }
+    }
+
+    /// Settles what is handled. Whatever waits is preceded by it.
+    pub(super) fn flush(&mut self) {
+        self.outstanding.handled.flush(&self.shared, &self.load);
+        self.clock = None;
     }
 
     fn next_work(&mut self) -> Option<(Work, Progress)> {
@@ -136,14 +150,14 @@ impl Lane {
                 return self.give_back(work);
             }
             progress.attempts += 1;
-            progress.first_delivery.get_or_insert_with(Instant::now);
-            let error = match self.attempt(work, progress, turn).await {
+            let error = match self.attempt(work, &mut progress, turn).await {
                 Ok(()) => return,
                 Err((unsettled, error)) => {
                     work = unsettled;
                     error
                 }
             };
+            self.flush();
             match self.next_step(work, &error, &mut progress).await {
                 Some(again) => work = again,
                 None => return,
@@ -160,12 +174,15 @@ impl Lane {
     /// Gives work back to the broker because the lane ends, and with it everything that follows in this lane.
     pub(super) fn give_back(&mut self, work: Work) {
         self.gave_back = true;
+        self.flush();
         settle(&self.shared, &self.load, work, Settlement::Release);
     }
 
     /// Waits until this lane may run its handler, where it is bounded how many do, for as long as it may start anything.
     async fn turn(&mut self, work: &Work) -> Option<OwnedSemaphorePermit> {
-        let mut acquired = std::pin::pin!(self.permits.clone()?.acquire_owned());
+        let permits = self.permits.clone()?;
+        self.flush();
+        let mut acquired = std::pin::pin!(permits.acquire_owned());
         while !self.is_ending() || self.may_start(work) {
             tokio::select! {
                 turn = &mut acquired => return turn.ok(),
@@ -174,102 +191,6 @@ impl Lane {
             }
         }
         None
-    }
-
-    /// One attempt: the handler, then its outputs.
-    async fn attempt(
-        &mut self,
-        work: Work,
-        progress: Progress,
-        turn: Option<OwnedSemaphorePermit>,
-    ) -> Result<(), (Work, HandlerError)> {
-        let manual = self.shared.settings.manual;
-        if !manual {
-            return match self.call(work.input.clone(), progress.attempts, None, turn).await {
-                Outcome::Done(outputs) if outputs.is_empty() => {
-                    settle(&self.shared, &self.load, work, Settlement::Accept);
-                    Ok(())
-                }
-                Outcome::Done(outputs) => self.publish(work, outputs, progress).await,
-                Outcome::Failed(error) => Err((work, error)),
-            };
-        }
-        let input = work.input.clone();
-        let token = self.outstanding.insert(pending(work, progress, 2));
-        let outcome = self.call(input, progress.attempts, Some(token), turn).await;
-        let outputs = match outcome {
-            Outcome::Done(outputs) => outputs,
-            Outcome::Failed(error) => {
-                let Some(pending) = self.outstanding.remove(token) else {
-                    return Ok(());
-                };
-                return Err((pending.work, error));
-            }
-        };
-        if let Err(error) = self.prepare_outputs(token, outputs) {
-            let Some(pending) = self.outstanding.remove(token) else {
-                return Ok(());
-            };
-            return Err((pending.work, error));
-        }
-        self.send_prepared(token).await;
-        Ok(())
-    }
-
-    /// Runs the handler; confirmations of earlier messages are taken in meanwhile.
-    async fn call(
-        &mut self,
-        input: Input,
-        attempt: u32,
-        token: Option<u64>,
-        turn: Option<OwnedSemaphorePermit>,
-    ) -> Outcome {
-        let Self {
-            shared,
-            outstanding,
-            call,
-            load,
-            watched,
-            ..
-        } = self;
-        let acknowledgment = token.map(|token| {
-            let sink = ManualAcknowledgment::new(outstanding.window.clone(), token);
-            Arc::new(sink) as Arc<dyn bindery_core::AcknowledgmentSink>
-        });
-        let position = messages(&input)
-            .first()
-            .map_or(0, |message| message.origin.position);
-        let invocation = Invocation {
-            input,
-            attempt,
-            acknowledgment,
-            context: shared.context.clone(),
-        };
-        fail_point!("before-handler");
-        let started = Instant::now();
-        watched.begins(started, position);
-        let running = call::run(
-            &*shared.listener,
-            invocation,
-            call,
-            shared.settings.handler_timeout,
-        );
-        let mut running = std::pin::pin!(running);
-        let outcome = loop {
-            if outstanding.len() == 0 {
-                break running.await;
-            }
-            tokio::select! {
-                biased;
-                outcome = &mut running => break outcome,
-                () = outstanding.arrived() => outstanding.absorb(shared, load),
-            }
-        };
-        fail_point!("after-handler");
-        drop(turn);
-        watched.ends();
-        shared.metrics.finished(started.into_std());
-        outcome
     }
 
     /// A message failed after its handler was done: a confirmation was refused, or its acknowledgment was.

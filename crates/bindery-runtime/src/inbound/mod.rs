@@ -1,11 +1,13 @@
 //! Inbound: batches of deliveries are spread over ordered lanes, processed there and settled.
 
+mod attempt;
 mod blocked;
 mod call;
 mod dispatch;
 mod failure;
 mod frontier;
 mod give_up;
+mod handled;
 mod lane;
 mod load;
 mod outstanding;
@@ -20,8 +22,7 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::{BindingName, DeadLetterRoute, Listener, ListenerContext, Settler};
-use tokio_util::sync::CancellationToken;
+use bindery_core::{BindingName, DeadLetterRoute, Listener, ListenerContext, Settler, Signal};
 
 pub(crate) use call::run as call_listener;
 pub(crate) use dispatch::{Lanes, Spread};
@@ -66,7 +67,7 @@ pub(crate) struct Shared {
     /// Which handlers are running, and since when.
     pub(crate) watch: Arc<Watch>,
     /// Cancelled when the binding stops: what isn't started goes back to the broker.
-    pub(crate) draining: CancellationToken,
+    pub(crate) draining: Signal,
 }
 
 /// How messages of an input are processed.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::failure::Progress;
+use super::handled::Handled;
 use super::load::SourceLoad;
 use super::settle::settle;
 use super::window::{Answer, Window};
@@ -59,6 +60,8 @@ pub(crate) struct Outstanding {
     /// Makes tokens unique: an answer that comes late must not be taken for one to the slot's next message.
     counter: u32,
     answers: Vec<Answer>,
+    /// What is done and to be settled.
+    pub(crate) handled: Handled,
     /// Messages all of whose answers came, one of them bad: to be processed before anything new.
     failed: VecDeque<(Instant, Pending)>,
 }
@@ -70,6 +73,7 @@ impl Outstanding {
             slots: Slab::new(),
             counter: 0,
             answers: Vec::new(),
+            handled: Handled::default(),
             failed: VecDeque::new(),
         }
     }
@@ -111,8 +115,11 @@ impl Outstanding {
     pub(crate) fn absorb(&mut self, shared: &Shared, load: &SourceLoad) {
         let mut answers = std::mem::take(&mut self.answers);
         self.window.take(&mut answers);
-        for (token, result) in answers.drain(..) {
-            self.answered(token, result, shared, load);
+        if !answers.is_empty() {
+            for (token, result) in answers.drain(..) {
+                self.answered(token, result, shared, load);
+            }
+            self.handled.flush(shared, load);
         }
         self.answers = answers;
     }
@@ -145,7 +152,7 @@ impl Outstanding {
             for (index, _) in &pending.records {
                 shared.outputs[*index].metrics.published(true);
             }
-            settle(shared, load, pending.work, Settlement::Accept);
+            self.handled.add(pending.work, Instant::now());
         }
     }
 }

@@ -19,6 +19,7 @@ impl Lane {
         outputs: Outputs,
         progress: Progress,
     ) -> Result<(), (Work, HandlerError)> {
+        self.flush();
         let token = self.outstanding.insert(pending(work, progress, 1));
         if let Err(error) = self.prepare_outputs(token, outputs) {
             let Some(pending) = self.outstanding.remove(token) else {

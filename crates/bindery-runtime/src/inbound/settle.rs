@@ -1,6 +1,6 @@
 //! The one place where a delivery is settled.
 
-use bindery_core::{Settlement, fail_point};
+use bindery_core::{Receipt, Settlement, fail_point};
 
 use super::Shared;
 use super::load::SourceLoad;
@@ -20,4 +20,15 @@ pub(crate) fn settle(shared: &Shared, load: &SourceLoad, work: Work, settlement:
     fail_point!("after-settle");
     shared.metrics.settled(settlement, count);
     load.settled(count, work.bytes);
+}
+
+/// Accepts deliveries that were handled one after the other; `bytes` is what they held.
+pub(crate) fn accept_all(shared: &Shared, load: &SourceLoad, receipts: Vec<Receipt>, bytes: u64) {
+    let count = receipts.len() as u64;
+    shared.settler.accept_all(receipts);
+    for _ in 0..count {
+        fail_point!("after-settle");
+    }
+    shared.metrics.settled(Settlement::Accept, count);
+    load.settled(count, bytes);
 }

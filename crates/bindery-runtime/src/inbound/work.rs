@@ -13,7 +13,7 @@ pub(crate) enum Receipts {
 pub(crate) fn messages(input: &Input) -> &[RawMessage] {
     match input {
         Input::Nothing => &[],
-        Input::One(message) => std::slice::from_ref(message),
+        Input::One(message) => std::slice::from_ref(&**message),
         Input::Batch(messages) => messages,
     }
 }
@@ -30,7 +30,7 @@ impl Work {
     pub(crate) fn one(delivery: Delivery) -> Self {
         let bytes = delivery.message.size_bytes() as u64;
         Self {
-            input: Input::One(delivery.message),
+            input: Input::One(Box::new(delivery.message)),
             receipts: Receipts::One(delivery.receipt),
             bytes,
         }
@@ -76,7 +76,7 @@ impl Work {
         };
         let messages = match self.input {
             Input::Nothing => Vec::new(),
-            Input::One(message) => vec![message],
+            Input::One(message) => vec![*message],
             Input::Batch(messages) => messages.to_vec(),
         };
         let single = |(message, receipt): (RawMessage, Receipt)| {

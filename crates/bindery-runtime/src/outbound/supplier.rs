@@ -87,7 +87,8 @@ impl Supplier {
         let mut pause = poller.initial_delay;
         while self.unless_stopped(tokio::time::sleep(pause)).await.is_some() {
             for _ in 0..poller.max_messages_per_poll {
-                let calling = call_listener(listener, self.invocation(), &mut call, None);
+                let invocation = self.invocation();
+                let calling = call_listener(listener, &invocation, &mut call, None);
                 let Some(outcome) = self.unless_stopped(calling).await else {
                     return;
                 };

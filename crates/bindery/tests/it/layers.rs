@@ -20,7 +20,7 @@ struct EvenOnly {
 }
 
 impl Listener for EvenOnly {
-    fn call(&self, invocation: Invocation, call: &mut Call) {
+    fn call(&self, invocation: &Invocation, call: &mut Call) {
         let odd = invocation
             .input
             .first()

@@ -2,53 +2,62 @@
 //!
 //! Each application has a recorder of its own, so that several can live in one process.
 
+mod handler_times;
+
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bindery_core::{FailureClass, Settlement};
-use metrics::{Counter, Gauge, Histogram, Label, counter, gauge, histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics::{Counter, Gauge, Label, counter, gauge};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use handler_times::HandlerTimeHistogram;
+pub(crate) use handler_times::HandlerTimes;
 
 use crate::inbound::Decision;
-
-/// The upper bounds of the handler time's buckets, in seconds.
-const BUCKETS: [f64; 12] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
-];
-const HANDLER_TIME: &str = "bindery_handler_seconds";
 
 /// The metrics of one application.
 #[derive(Clone)]
 pub(crate) struct Metrics {
     recorder: Arc<PrometheusRecorder>,
     handle: PrometheusHandle,
+    /// By the labels of an input, as text.
+    handler_times: Arc<Mutex<Vec<(String, Arc<HandlerTimeHistogram>)>>>,
 }
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let name = Matcher::Full(HANDLER_TIME.to_owned());
-        let builder = PrometheusBuilder::new();
-        let builder = builder
-            .set_buckets_for_metric(name, &BUCKETS)
-            .unwrap_or_else(|_| PrometheusBuilder::new());
-        let recorder = builder.build_recorder();
+        let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
         Self {
             recorder: Arc::new(recorder),
             handle,
+            handler_times: Arc::default(),
         }
     }
 
     /// The metrics as Prometheus text.
     pub(crate) fn render(&self) -> String {
-        self.handle.render()
+        let times = self.handler_times.lock().unwrap_or_else(PoisonError::into_inner);
+        let inputs = times.iter().map(|(labels, times)| (labels.as_str(), &**times));
+        self.handle.render() + &handler_times::render(inputs)
     }
 
-    /// Moves recorded times into their buckets; without it they would pile up between two scrapes.
-    pub(crate) fn upkeep(&self) {
-        self.handle.run_upkeep();
+    /// The handler times of the input with these labels.
+    fn handler_times(&self, labels: &[Label]) -> Arc<HandlerTimeHistogram> {
+        let pairs: Vec<_> = labels
+            .iter()
+            .map(|label| format!("{}=\"{}\"", label.key(), escaped(label.value())))
+            .collect();
+        let labels = pairs.join(",");
+        let mut all = self.handler_times.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = all.iter().find(|(known, _)| *known == labels) {
+            return known.clone();
+        }
+        let times = Arc::<HandlerTimeHistogram>::default();
+        all.push((labels, times.clone()));
+        times
     }
 
     pub(crate) fn input(&self, binding: &str, destination: &str, group: &str) -> InputMetrics {
@@ -57,7 +66,8 @@ impl Metrics {
             ("destination", destination),
             ("group", group),
         ]);
-        metrics::with_local_recorder(&*self.recorder, || InputMetrics::registered(&labels))
+        let times = self.handler_times(&labels);
+        metrics::with_local_recorder(&*self.recorder, || InputMetrics::registered(&labels, times))
     }
 
     pub(crate) fn output(&self, binding: &str, destination: &str) -> OutputMetrics {
@@ -82,6 +92,14 @@ fn labels(pairs: &[(&'static str, &str)]) -> Vec<Label> {
         .collect()
 }
 
+/// A label's value as it stands between quotes.
+fn escaped(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
 /// The metrics of one input.
 #[derive(Clone)]
 pub(crate) struct InputMetrics {
@@ -91,7 +109,7 @@ pub(crate) struct InputMetrics {
     dead_lettered: Counter,
     accepted: Counter,
     released: Counter,
-    handler_seconds: Histogram,
+    handler_times: Arc<HandlerTimeHistogram>,
     in_flight_gauge: Gauge,
     lag: Gauge,
     in_flight: Arc<AtomicU64>,
@@ -106,7 +124,7 @@ pub(crate) struct Totals {
 }
 
 impl InputMetrics {
-    fn registered(labels: &[Label]) -> Self {
+    fn registered(labels: &[Label], handler_times: Arc<HandlerTimeHistogram>) -> Self {
         let labels = labels.to_vec();
         let failed = |class: FailureClass| {
             let mut labels = labels.clone();
@@ -125,7 +143,7 @@ impl InputMetrics {
             dead_lettered: counter!("bindery_messages_dead_lettered_total", labels.clone()),
             accepted: counter!("bindery_messages_handled_total", labels.clone()),
             released: counter!("bindery_messages_released_total", labels.clone()),
-            handler_seconds: histogram!(HANDLER_TIME, labels.clone()),
+            handler_times,
             in_flight_gauge: gauge!("bindery_messages_in_flight", labels.clone()),
             lag: gauge!("bindery_consumer_lag", labels),
             in_flight: Arc::default(),
@@ -150,8 +168,9 @@ impl InputMetrics {
             .ok();
     }
 
-    pub(crate) fn finished(&self, started: Instant) {
-        self.handler_seconds.record(started.elapsed().as_secs_f64());
+    /// Takes in the handler times that a lane counted.
+    pub(crate) fn handler_times(&self, times: &mut HandlerTimes) {
+        self.handler_times.take(times);
     }
 
     pub(crate) fn failed(&self, class: FailureClass, decision: Decision) {

@@ -1,0 +1,66 @@
+//! The programs that are measured, and how each is started.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use super::feeder::Fed;
+use super::plan::{Plan, Work};
+use crate::stats::Program;
+
+/// Where the programs are.
+#[derive(Debug)]
+pub struct Programs {
+    /// `bench-feed`.
+    pub feed: PathBuf,
+    /// The twins.
+    pub raw: PathBuf,
+    /// The Bindery service.
+    pub service: PathBuf,
+    /// The RustStream peer.
+    pub ruststream: PathBuf,
+    /// The jar of the Spring peer.
+    pub spring: PathBuf,
+}
+
+impl Programs {
+    /// The command that runs `program`, without what differs from run to run.
+    pub(super) fn command(&self, program: Program, plan: &Plan, fed: &Fed) -> Result<Command> {
+        let path = match program {
+            Program::Raw | Program::RawFuture | Program::Undisturbed => &self.raw,
+            Program::Bindery => &self.service,
+            Program::RustStream | Program::RustStreamTuned => &self.ruststream,
+            Program::Spring | Program::SpringTuned => &self.spring,
+        };
+        ensure!(path.exists(), "`{}` is not built", path.display());
+        let mut command = match program {
+            Program::Spring | Program::SpringTuned => {
+                let mut java = Command::new("java");
+                java.arg("-jar").arg(path);
+                java
+            }
+            _ => Command::new(path),
+        };
+        let scenario = match program {
+            Program::RawFuture => "kafka-pipe-future",
+            _ => plan.scenario,
+        };
+        let reads_a_queue = matches!(plan.work, Work::Queue(_) | Work::QueueToExchange);
+        let input = match program {
+            // The twin knows queues, not destinations and groups.
+            Program::Raw if reads_a_queue => fed.queue(),
+            _ => fed.input.clone(),
+        };
+        if matches!(program, Program::RustStreamTuned | Program::SpringTuned) {
+            command.env("BENCH_TUNED", "1");
+        }
+        command
+            .env("BENCH_SCENARIO", scenario)
+            .env("BENCH_INPUT", input)
+            .env("BENCH_COUNT", plan.count.to_string())
+            .env("BENCH_BYTES", plan.bytes.to_string())
+            .env("BENCH_CALLERS", "64");
+        Ok(command)
+    }
+}

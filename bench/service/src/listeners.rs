@@ -1,0 +1,41 @@
+//! The handlers.
+
+use std::time::Duration;
+
+use bench_common::{Meter, Order};
+use bindery::prelude::*;
+use bindery::{Batch, Origin};
+
+/// Takes an order.
+#[stream_listener]
+pub(crate) async fn consume(order: Order, meter: State<Meter>) {
+    meter.order(&order);
+}
+
+/// Takes an order and passes it on with its sum.
+#[stream_listener]
+pub(crate) async fn price(order: Order, meter: State<Meter>) -> Order {
+    meter.order(&order);
+    order.priced()
+}
+
+/// Takes up to 500 orders at once.
+#[stream_listener]
+pub(crate) async fn consume_batch(orders: Batch<Order>, meter: State<Meter>) {
+    for order in orders.payloads() {
+        meter.order(&order);
+    }
+}
+
+/// Takes an order and waits as long as its number says, up to 5 ms.
+#[stream_listener]
+pub(crate) async fn delay(order: Order, meter: State<Meter>) {
+    tokio::time::sleep(Duration::from_micros(order.id * 7_919 % 5_001)).await;
+    meter.order(&order);
+}
+
+/// Looks at nothing but where a message comes from.
+#[stream_listener]
+pub(crate) async fn dispatch(_origin: Origin, meter: State<Meter>) {
+    meter.published(1);
+}

@@ -114,13 +114,20 @@ from! {
     Vec<u8> => |v| Self::Bytes(v.into()),
 }
 
-/// Headers in a binder's own encoding, with the function that reads them.
+/// Headers in a binder's own encoding.
 ///
 /// A binder hands over what it received; the pairs are made when somebody asks for one.
 #[derive(Clone, Debug)]
 pub struct EncodedHeaders {
     /// The encoded pairs.
     pub bytes: Bytes,
+    /// How they are read.
+    pub encoding: &'static HeaderEncoding,
+}
+
+/// How a binder's headers are read.
+#[derive(Debug)]
+pub struct HeaderEncoding {
     /// Reads the pairs. Never panics; what it can't read it leaves as bytes or leaves out.
     pub read: fn(&Bytes) -> Vec<(Arc<str>, HeaderValue)>,
     /// Looks at what decoding asks of every message, without making the pairs.
@@ -161,7 +168,7 @@ impl Headers {
 
     fn pairs(&self) -> &Arc<Vec<(Arc<str>, HeaderValue)>> {
         self.pairs.get_or_init(|| match &self.encoded {
-            Some(encoded) => Arc::new((encoded.read)(&encoded.bytes)),
+            Some(encoded) => Arc::new((encoded.encoding.read)(&encoded.bytes)),
             None => Arc::default(),
         })
     }
@@ -179,7 +186,7 @@ impl Headers {
     /// The content type at a glance, where that is quicker than to read all headers.
     pub(crate) fn glance(&self) -> Glance<'_> {
         match &self.encoded {
-            Some(encoded) if self.pairs.get().is_none() => (encoded.glance)(&encoded.bytes),
+            Some(encoded) if self.pairs.get().is_none() => (encoded.encoding.glance)(&encoded.bytes),
             _ => Glance::Unusual,
         }
     }
@@ -287,8 +294,10 @@ mod tests {
     fn encoded_headers_are_read_once_asked_for_and_changed_in_a_copy() {
         let encoded = EncodedHeaders {
             bytes: Bytes::from_static(b"v"),
-            read: |bytes| vec![("k".into(), HeaderValue::Bytes(bytes.clone()))],
-            glance: |_| Glance::ContentType(None),
+            encoding: &HeaderEncoding {
+                read: |bytes| vec![("k".into(), HeaderValue::Bytes(bytes.clone()))],
+                glance: |_| Glance::ContentType(None),
+            },
         };
         let headers = Headers::from_encoded(encoded);
         let mut copy = headers.clone();

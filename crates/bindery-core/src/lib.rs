@@ -46,7 +46,8 @@ pub use delivery::{Delivery, DeliveryBatch, Receipt, Settlement, Source};
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use handler_error::{FailureClass, HandlerError};
 pub use headers::{
-    CONTENT_TYPE, EncodedHeaders, Glance, HeaderValue, Headers, MESSAGE_KEY, PARTITION, UNREADABLE_HEADERS,
+    CONTENT_TYPE, EncodedHeaders, Glance, HeaderEncoding, HeaderValue, Headers, MESSAGE_KEY, PARTITION,
+    UNREADABLE_HEADERS,
 };
 pub use health::{Health, Status};
 pub use listener::*;

@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::*;
 use crate::headers::encoded::{put, put_flags};
-use crate::headers::read;
 
 fn failure() -> Failure {
     Failure {
@@ -35,8 +34,7 @@ fn message(headers: &[(&str, &str)], origin: Origin) -> RawMessage {
         key: Some("key1".into()),
         headers: Headers::from_encoded(EncodedHeaders {
             bytes: bytes.into(),
-            read,
-            glance: crate::headers::glance,
+            encoding: &crate::headers::ENCODING,
         }),
         origin,
     }
@@ -140,8 +138,7 @@ fn a_dead_letter_says_that_a_header_could_not_be_read() {
     let mut message = message(&[], origin());
     message.headers = Headers::from_encoded(EncodedHeaders {
         bytes: bytes.into(),
-        read,
-        glance: crate::headers::glance,
+        encoding: &crate::headers::ENCODING,
     });
     let value = |message: &RawMessage, wanted: &str| {
         let pairs = headers(message, &failure(), None);

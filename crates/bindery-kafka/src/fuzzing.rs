@@ -33,8 +33,7 @@ pub fn encode(pairs: &[(&[u8], Option<&[u8]>)]) -> Bytes {
 pub fn read(bytes: Bytes) -> Headers {
     Headers::from_encoded(EncodedHeaders {
         bytes,
-        read: headers::read,
-        glance: headers::glance,
+        encoding: &headers::ENCODING,
     })
 }
 

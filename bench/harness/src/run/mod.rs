@@ -103,7 +103,7 @@ impl Bench {
             disorder == 0,
             "{disorder} of {handled} messages were out of order"
         );
-        self.verify(plan, &fed, handled, feeder)?;
+        verify(plan, &fed, handled, feeder)?;
         let steady = steady(&lines, WARM_UP, asked)?;
         ensure!(
             steady.longest_pause < DRY_SECONDS,
@@ -118,18 +118,18 @@ impl Bench {
             usage.peak_mib,
         ))
     }
+}
 
-    /// What was handled is settled, and no more; what was handled came out, in order.
-    fn verify(&self, plan: &Plan, fed: &Fed, handled: u64, feeder: &Feeder) -> Result<()> {
-        if let Some(settled) = feeder.settled(plan, fed)? {
-            ensure!(
-                settled == handled,
-                "{handled} messages were handled and {settled} settled"
-            );
-        }
-        feeder.drained(plan, fed, handled).context("what came out")?;
-        feeder.clean(plan, fed)
+/// What was handled is settled, and no more; what was handled came out, in order.
+fn verify(plan: &Plan, fed: &Fed, handled: u64, feeder: &Feeder) -> Result<()> {
+    if let Some(settled) = feeder.settled(plan, fed)? {
+        ensure!(
+            settled == handled,
+            "{handled} messages were handled and {settled} settled"
+        );
     }
+    feeder.drained(plan, fed, handled).context("what came out")?;
+    feeder.clean(plan, fed)
 }
 
 /// The folder of the checkout that the bench was built from.

@@ -136,6 +136,22 @@ pub struct ListenerContext {
 }
 
 impl ListenerContext {
+    /// The same context, of which nothing is counted together with others: for those who call listeners beside others.
+    pub fn unshared(&self) -> Self {
+        let output = |output: &OutputContext| OutputContext {
+            content_type: (&*output.content_type).into(),
+            codec: output.codec.clone(),
+        };
+        Self {
+            binding: (&*self.binding).into(),
+            content_type: (&*self.content_type).into(),
+            codec: self.codec.clone(),
+            codecs: self.codecs.clone(),
+            outputs: self.outputs.iter().map(output).collect(),
+            states: Arc::new(self.states.unshared()),
+        }
+    }
+
     /// A context for tests and for listeners without configuration: JSON in, JSON out.
     pub fn json(binding: &str, outputs: usize, states: Arc<States>) -> Self {
         let content_type: Arc<str> = "application/json".into();

@@ -9,18 +9,47 @@ use std::sync::Arc;
 /// The values given to `Application::state`, by type.
 #[derive(Clone, Default)]
 pub struct States {
-    values: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    values: HashMap<TypeId, Entry>,
+}
+
+/// One value: an `Arc<Shared<T>>` of which the type is not known, and what makes another outer one of it.
+#[derive(Clone)]
+struct Entry {
+    value: Arc<dyn Any + Send + Sync>,
+    unshared: fn(&Arc<dyn Any + Send + Sync>) -> Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl States {
     /// Adds a value, in place of an earlier one of its type.
     pub fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.values.insert(TypeId::of::<T>(), Arc::new(value));
+        let entry = Entry {
+            value: Arc::new(Shared(Arc::new(value))),
+            unshared: |value| {
+                let shared = value.downcast_ref::<Shared<T>>()?;
+                Some(Arc::new(Shared(shared.0.clone())))
+            },
+        };
+        self.values.insert(TypeId::of::<T>(), entry);
+    }
+
+    /// The same values, under counts of their own: threads that take a value for each message would spend much of their
+    /// time on handing one shared count to each other.
+    pub(crate) fn unshared(&self) -> Self {
+        let own = |(id, entry): (&TypeId, &Entry)| {
+            let mut entry = entry.clone();
+            if let Some(value) = (entry.unshared)(&entry.value) {
+                entry.value = value;
+            }
+            (*id, entry)
+        };
+        Self {
+            values: self.values.iter().map(own).collect(),
+        }
     }
 
     /// The value of a type.
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
-        let value = self.values.get(&TypeId::of::<T>())?.clone();
+        let value = self.values.get(&TypeId::of::<T>())?.value.clone();
         value.downcast().ok().map(State)
     }
 }
@@ -34,12 +63,15 @@ impl fmt::Debug for States {
 /// A shared value of the application, as an argument of a listener.
 ///
 /// In a unit test make one with [`State::new`] and call the function with it.
-pub struct State<T>(Arc<T>);
+pub struct State<T>(Arc<Shared<T>>);
+
+/// A value that several counts lead to; see [`States::unshared`].
+struct Shared<T>(Arc<T>);
 
 impl<T> State<T> {
     /// Wraps a value.
     pub fn new(value: T) -> Self {
-        Self(Arc::new(value))
+        Self(Arc::new(Shared(Arc::new(value))))
     }
 
     /// The sentence for an application that doesn't have this state.
@@ -53,7 +85,7 @@ impl<T> State<T> {
 
 impl<T> From<Arc<T>> for State<T> {
     fn from(value: Arc<T>) -> Self {
-        Self(value)
+        Self(Arc::new(Shared(value)))
     }
 }
 
@@ -67,12 +99,12 @@ impl<T> Deref for State<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.0
+        &self.0.0
     }
 }
 
 impl<T: fmt::Debug> fmt::Debug for State<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.0.0.fmt(f)
     }
 }

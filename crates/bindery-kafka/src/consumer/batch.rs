@@ -29,6 +29,13 @@ pub(crate) struct BatchBuilder {
     records: Vec<Record>,
 }
 
+/// How large a batch probably becomes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Expected {
+    messages: usize,
+    bytes: usize,
+}
+
 /// Where in the buffer the parts of one message are.
 struct Record {
     offset: i64,
@@ -39,13 +46,13 @@ struct Record {
 }
 
 impl BatchBuilder {
-    /// An empty batch of `source`; `size_hint` is how many bytes are expected.
-    pub(crate) fn new(source: Arc<Source>, topic: Arc<str>, size_hint: usize) -> Self {
+    /// An empty batch of `source`.
+    pub(crate) fn new(source: Arc<Source>, topic: Arc<str>, expected: Expected) -> Self {
         Self {
             source,
             topic,
-            buffer: Vec::with_capacity(size_hint),
-            records: Vec::new(),
+            buffer: Vec::with_capacity(expected.bytes),
+            records: Vec::with_capacity(expected.messages),
         }
     }
 
@@ -67,8 +74,12 @@ impl BatchBuilder {
         self.last_offset().is_none_or(|last| last < offset)
     }
 
-    pub(crate) fn size_bytes(&self) -> usize {
-        self.buffer.len()
+    /// The next batch is probably about as large: a quarter of room saves most growing.
+    pub(crate) fn expected(&self) -> Expected {
+        Expected {
+            messages: (self.records.len() + self.records.len() / 4).min(MAX_MESSAGES),
+            bytes: (self.buffer.len() + self.buffer.len() / 4).min(2 * MAX_BYTES),
+        }
     }
 
     /// Copies a message.
@@ -92,6 +103,8 @@ impl BatchBuilder {
             self.buffer.shrink_to_fit();
         }
         let buffer = Bytes::from(self.buffer);
+        // A count of its own: this thread would share that of the topic with all that drop messages, one by one.
+        let destination: Arc<str> = (&*self.topic).into();
         let deliveries = self
             .records
             .into_iter()
@@ -99,8 +112,7 @@ impl BatchBuilder {
                 let position = record.offset.unsigned_abs();
                 let headers = EncodedHeaders {
                     bytes: buffer.slice(record.headers),
-                    read: headers::read,
-                    glance: headers::glance,
+                    encoding: &headers::ENCODING,
                 };
                 Delivery {
                     message: RawMessage {
@@ -108,7 +120,7 @@ impl BatchBuilder {
                         key: record.key.map(|range| buffer.slice(range)),
                         headers: MessageHeaders::from_encoded(headers),
                         origin: Origin {
-                            destination: self.topic.clone(),
+                            destination: destination.clone(),
                             routing_key: None,
                             partition: self.source.partition,
                             position,

@@ -14,7 +14,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::batch::BatchBuilder;
+use super::batch::{BatchBuilder, Expected};
 use super::brake::{Brake, PATIENCE, WINDOW, over_window, wants_pause};
 use super::commit;
 use super::pace::Pace;
@@ -43,7 +43,7 @@ pub(crate) struct Poller {
     builder: Option<BatchBuilder>,
     /// The rebalance in which the builder's source was current.
     builder_rebalance: u64,
-    size_hint: usize,
+    expected: Expected,
     backlog: VecDeque<DeliveryBatch>,
     brake: Brake,
     /// Since when nothing may be delivered: the channel is full, or all sources are paused.
@@ -68,7 +68,7 @@ impl Poller {
             sender: Some(sender),
             builder: None,
             builder_rebalance: 0,
-            size_hint: 0,
+            expected: Expected::default(),
             backlog: VecDeque::new(),
             brake: Brake::default(),
             blocked_since: None,
@@ -193,7 +193,7 @@ impl Poller {
             self.builder = Some(BatchBuilder::new(
                 source,
                 self.shared.topic.clone(),
-                self.size_hint,
+                self.expected,
             ));
             self.shared.reports.alive();
         }
@@ -206,8 +206,7 @@ impl Poller {
         let Some(builder) = self.builder.take() else {
             return;
         };
-        // The next batch is probably about as large: a quarter of room saves most growing.
-        self.size_hint = (builder.size_bytes() + builder.size_bytes() / 4).min(1 << 21);
+        self.expected = builder.expected();
         if let (Some(partition), Some(offset)) = (builder.partition(), builder.last_offset()) {
             self.shared.polled(partition, offset);
         }

@@ -8,12 +8,20 @@ mod inbound;
 mod outbound;
 pub(crate) mod patterns;
 
-pub(crate) use inbound::{glance, read};
+#[cfg(test)]
+use inbound::{glance, read};
 pub(crate) use outbound::{Rendered, render};
+
+/// How the headers of a record are read.
+pub(crate) static ENCODING: HeaderEncoding = HeaderEncoding {
+    read: inbound::read,
+    glance: inbound::glance,
+};
 
 /// The record header that holds the types of the others.
 pub(crate) const TYPES: &str = "spring_json_header_types";
 
+use bindery_core::HeaderEncoding;
 pub use bindery_core::UNREADABLE_HEADERS;
 
 /// Headers whose text is raw on the wire in both directions, without a type.

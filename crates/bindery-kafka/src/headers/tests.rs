@@ -28,8 +28,7 @@ fn captured(record: &Value) -> Headers {
 fn encoded_headers(bytes: Vec<u8>) -> Headers {
     Headers::from_encoded(EncodedHeaders {
         bytes: bytes.into(),
-        read,
-        glance,
+        encoding: &ENCODING,
     })
 }
 

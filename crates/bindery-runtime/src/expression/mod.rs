@@ -8,12 +8,13 @@ mod compile;
 mod evaluate;
 pub mod java_hash;
 mod path;
+mod seek;
 mod spel;
 
 use std::fmt;
 use std::sync::Arc;
 
-use bindery_core::{Error, ErrorKind, Headers, Result};
+use bindery_core::{EncodedPayload, Error, ErrorKind, Headers, PayloadForm, Result};
 use serde_json::Value;
 
 use path::Path;
@@ -81,6 +82,17 @@ impl Expression {
                 };
                 evaluate::run(program, payload, headers)
             }
+        }
+    }
+
+    /// The same for a payload that is encoded: of JSON no more is built than the expression asks for.
+    ///
+    /// # Errors
+    /// As [`Expression::evaluate`].
+    pub fn evaluate_encoded(&self, payload: &EncodedPayload, headers: &Headers) -> Result<Value> {
+        match (&*self.form, &payload.form, &payload.bytes) {
+            (Form::Payload(path), PayloadForm::Json, Some(json)) => Ok(path.find_in(json)),
+            _ => self.evaluate(|| payload.to_json(), headers),
         }
     }
 

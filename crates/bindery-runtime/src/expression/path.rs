@@ -3,12 +3,27 @@
 use serde_json::Value;
 
 use super::Form;
+use super::seek::seek;
 
 /// Names that lead from a value to one inside it.
 #[derive(Debug)]
 pub(super) struct Path(Vec<String>);
 
 impl Path {
+    #[cfg(test)]
+    pub(super) fn new(names: Vec<String>) -> Self {
+        Self(names)
+    }
+
+    /// The same as [`Path::find`] in the value of a JSON text, mostly without building it.
+    pub(super) fn find_in(&self, json: &[u8]) -> Value {
+        let is_text = json.trim_ascii_start().starts_with(b"\"");
+        if self.0.is_empty() || is_text {
+            return self.find(serde_json::from_slice(json).unwrap_or_default());
+        }
+        seek(&self.0, json)
+    }
+
     /// The value at the end of the path, or null. Text that holds JSON is looked into.
     pub(super) fn find(&self, mut value: Value) -> Value {
         if let (false, Value::String(text)) = (self.0.is_empty(), &value) {

@@ -72,6 +72,7 @@ impl Lane {
             load,
             watched,
             clock,
+            context,
             ..
         } = self;
         let acknowledgment = token.map(|token| {
@@ -85,7 +86,7 @@ impl Lane {
             input,
             attempt: progress.attempts,
             acknowledgment,
-            context: shared.context.clone(),
+            context: context.clone(),
         };
         fail_point!("before-handler");
         let started = clock.take().unwrap_or_else(Instant::now);

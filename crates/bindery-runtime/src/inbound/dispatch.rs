@@ -5,7 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
 
-use bindery_core::{ConsumerControl, Delivery, DeliveryBatch, RawMessage, Settlement, Source, fail_point};
+use bindery_core::{
+    ConsumerControl, Delivery, DeliveryBatch, ListenerContext, RawMessage, Settlement, Source, fail_point,
+};
 use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -42,6 +44,8 @@ pub(crate) struct Lanes {
 struct SourceLanes {
     source: Arc<Source>,
     load: Arc<SourceLoad>,
+    /// What listeners are called with, not shared with other sources.
+    context: Arc<ListenerContext>,
     feed: Feed,
 }
 
@@ -145,6 +149,7 @@ impl Lanes {
             self.shared.clone(),
             lanes.source.clone(),
             lanes.load.clone(),
+            lanes.context.clone(),
             permits.clone(),
             Queue::key(messages, key, keys.clone()),
         );
@@ -158,11 +163,19 @@ impl Lanes {
             self.control.clone(),
             self.shared.status.clone(),
         );
+        let context = Arc::new(self.shared.context.unshared());
         let feed = match self.spread.ordering {
             Ordering::Partition => {
                 let (sender, batches) = unbounded_channel();
                 let queue = Queue::source(batches);
-                let lane = Lane::new(self.shared.clone(), source.clone(), load.clone(), None, queue);
+                let lane = Lane::new(
+                    self.shared.clone(),
+                    source.clone(),
+                    load.clone(),
+                    context.clone(),
+                    None,
+                    queue,
+                );
                 self.spawn(lane);
                 Feed::Whole(sender)
             }
@@ -177,7 +190,12 @@ impl Lanes {
                 }
             }
         };
-        SourceLanes { source, load, feed }
+        SourceLanes {
+            source,
+            load,
+            context,
+            feed,
+        }
     }
 
     fn spawn(&self, lane: Lane) {

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::{Call, FailureReason, HandlerError, Settlement, Source};
+use bindery_core::{Call, FailureReason, HandlerError, ListenerContext, Settlement, Source};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -33,6 +33,7 @@ pub(crate) struct Lane {
     pub(crate) shared: Arc<Shared>,
     pub(crate) source: Arc<Source>,
     pub(crate) load: Arc<SourceLoad>,
+    pub(super) context: Arc<ListenerContext>,
     pub(super) outstanding: Outstanding,
     pub(super) queue: Queue,
     /// What can't go on and what waits behind it, where that leaves other lanes room.
@@ -65,6 +66,7 @@ impl Lane {
         shared: Arc<Shared>,
         source: Arc<Source>,
         load: Arc<SourceLoad>,
+        context: Arc<ListenerContext>,
         permits: Option<Arc<Semaphore>>,
         queue: Queue,
     ) -> Self {
@@ -74,6 +76,7 @@ impl Lane {
             shared,
             source,
             load,
+            context,
             outstanding: Outstanding::new(),
             queue,
             blocked: None,

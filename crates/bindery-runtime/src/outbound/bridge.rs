@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bindery_core::{BindingName, Codecs, Element, ListenerContext, Position, Result, States};
 
@@ -14,14 +14,24 @@ pub(crate) type MakeOutput = Box<dyn Fn(&str) -> Result<Arc<OutputBinding>> + Se
 /// The output bindings of an application, by name.
 pub(crate) struct Directory {
     outputs: Mutex<HashMap<BindingName, Arc<OutputBinding>>>,
+    /// By the names that programs gave, as they spelled them.
+    given: RwLock<HashMap<Box<str>, Target>>,
     make: MakeOutput,
     codecs: Arc<dyn Codecs>,
+}
+
+/// An output binding, and what values for it are encoded with.
+#[derive(Clone)]
+struct Target {
+    output: Arc<OutputBinding>,
+    context: Arc<ListenerContext>,
 }
 
 impl Directory {
     pub(crate) fn new(make: MakeOutput, codecs: Arc<dyn Codecs>) -> Arc<Self> {
         Arc::new(Self {
             outputs: Mutex::new(HashMap::new()),
+            given: RwLock::default(),
             make,
             codecs,
         })
@@ -40,6 +50,31 @@ impl Directory {
             .values()
             .cloned()
             .collect()
+    }
+
+    /// What the given name stands for. Finding it again takes no more than one look.
+    fn target(&self, name: &str) -> Result<Target> {
+        let given = self.given.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(target) = given.get(name) {
+            return Ok(target.clone());
+        }
+        drop(given);
+        let output = self.find_or_make(name)?;
+        let context = ListenerContext {
+            binding: output.name.shared(),
+            content_type: output.context.content_type.clone(),
+            codec: output.context.codec.clone(),
+            codecs: self.codecs.clone(),
+            outputs: vec![output.context.clone()],
+            states: Arc::new(States::default()),
+        };
+        let target = Target {
+            output,
+            context: Arc::new(context),
+        };
+        let mut given = self.given.write().unwrap_or_else(PoisonError::into_inner);
+        given.insert(name.into(), target.clone());
+        Ok(target)
     }
 
     /// The output of the given name; one that nobody knows is made.
@@ -81,15 +116,7 @@ impl StreamBridge {
     /// # Cancel safety
     /// A dropped call may have published the record.
     pub async fn send<T: Element>(&self, binding: &str, value: T) -> Result<Position> {
-        let output = self.directory.find_or_make(binding)?;
-        let context = ListenerContext {
-            binding: output.name.shared(),
-            content_type: output.context.content_type.clone(),
-            codec: output.context.codec.clone(),
-            codecs: self.directory.codecs.clone(),
-            outputs: vec![output.context.clone()],
-            states: Arc::new(States::default()),
-        };
+        let Target { output, context } = self.directory.target(binding)?;
         let mut encoded = value
             .encode(0, &context)
             .map_err(|error| bindery_core::Error::new(bindery_core::ErrorKind::Payload, error.to_string()))?;

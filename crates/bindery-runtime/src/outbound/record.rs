@@ -86,14 +86,12 @@ fn evaluate(
     payload: &EncodedPayload,
     headers: &Headers,
 ) -> Result<Value> {
-    expression
-        .evaluate(|| payload.to_json(), headers)
-        .map_err(|error| {
-            Error::new(
-                ErrorKind::Payload,
-                format!("the {what} expression `{expression}` fails: {}", error.report()),
-            )
-        })
+    expression.evaluate_encoded(payload, headers).map_err(|error| {
+        Error::new(
+            ErrorKind::Payload,
+            format!("the {what} expression `{expression}` fails: {}", error.report()),
+        )
+    })
 }
 
 fn partition(spec: &OutputSpec, key: &Value, known: Option<u32>, headers: &Headers) -> Result<i32> {

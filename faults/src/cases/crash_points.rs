@@ -25,7 +25,8 @@ const REFUSED: u64 = 4;
 /// How many messages take a step before the process ends at it.
 const BEFORE: u64 = 6;
 
-/// One process with one message in its hands at a time comes to its end at each step, and is started again. At most that one message is repeated, and only when it had its effect before.
+/// One process with one message in its hands at a time comes to its end at each step, and is started again. At most that one message is repeated, and only when it had its effect before; on Kafka also those that were
+/// settled just before.
 pub(super) async fn matrix(context: &Context) -> Result<CaseReport> {
     let mut scene = Scene::open(context, "T20")?;
     scene.rules.order = Order::PerKey;
@@ -42,8 +43,14 @@ pub(super) async fn matrix(context: &Context) -> Result<CaseReport> {
     scene.start("a").await?;
     scene.settle(PATIENCE).await?;
     let mut report = scene.conclude().await?;
+    // What arrives while the process starts is handled in one go, and of what is settled in the last `commit-interval`
+    // Kafka does not know yet.
+    let before = match context.broker {
+        Broker::Kafka => usize::try_from(BEFORE)?,
+        Broker::Rabbit | Broker::Memory => 0,
+    };
     for fault in report.faults.clone() {
-        let limit = usize::from(!is_before_the_effect(&fault.fault));
+        let limit = before + usize::from(!is_before_the_effect(&fault.fault));
         report.at_most(
             &format!("repeats after {}", fault.fault),
             &limit,

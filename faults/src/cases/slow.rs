@@ -95,16 +95,16 @@ async fn run(scene: &mut Scene, shape: impl Fn(&mut Work) + Send + 'static) -> R
 }
 
 fn starts(run: &Run, wanted: u64) -> Vec<Moment> {
-    let mut starts: Vec<Moment> = run
-        .records
-        .iter()
-        .filter_map(|record| match record {
-            Record::Start { id, at, .. } if *id == wanted => Some(*at),
-            _ => None,
-        })
-        .collect();
+    let of_it = run.records.iter().filter_map(|record| match record {
+        Record::Start { id, instance, at, .. } if *id == wanted => Some((*at, instance)),
+        _ => None,
+    });
+    let mut starts: Vec<_> = of_it.collect();
     starts.sort_unstable();
-    starts
+    // An instance that joined late may have taken the partition over, and counts the attempts anew.
+    let last = starts.last().map(|(_, instance)| *instance);
+    let of_last = starts.into_iter().filter(|(_, instance)| Some(*instance) == last);
+    of_last.map(|(at, _)| at).collect()
 }
 
 /// While the slow handler runs, what arrives for other sources is handled at the rate at which it arrives.

@@ -25,7 +25,7 @@ pub(super) struct Fed {
     /// The consumer group of a topic, new for each run.
     group: Option<String>,
     /// How many messages are there.
-    count: u64,
+    pub(super) count: u64,
 }
 
 impl Fed {

@@ -77,7 +77,7 @@ pub const PLANS: &[Plan] = &[
         scenario: "memory-dispatch",
         work: Work::Nothing,
         bytes: 100,
-        count: 20_000_000,
+        count: 14_000_000,
         programs: &[Program::Bindery],
         targets: &[Target::Rate {
             at_least: 2_000_000.0,

@@ -58,7 +58,7 @@ impl Programs {
         command
             .env("BENCH_SCENARIO", scenario)
             .env("BENCH_INPUT", input)
-            .env("BENCH_COUNT", plan.count.to_string())
+            .env("BENCH_COUNT", fed.count.to_string())
             .env("BENCH_BYTES", plan.bytes.to_string())
             .env("BENCH_CALLERS", "64");
         Ok(command)

@@ -65,13 +65,17 @@ pub(crate) fn run() -> Result<ExitCode> {
 
 fn cargo(arguments: &[&str]) -> Verdict {
     println!("\n> cargo {}", arguments.join(" "));
-    verdict_of(cargo_command().args(arguments))
+    verdict_of(process::cargo().args(arguments))
 }
 
 fn documentation() -> Verdict {
     let arguments = ["doc", "--workspace", "--no-deps", "--all-features"];
     println!("\n> RUSTDOCFLAGS=\"-D warnings\" cargo {}", arguments.join(" "));
-    verdict_of(cargo_command().args(arguments).env("RUSTDOCFLAGS", "-D warnings"))
+    verdict_of(
+        process::cargo()
+            .args(arguments)
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )
 }
 
 fn house_rules() -> Result<Verdict> {
@@ -113,12 +117,6 @@ fn advisories() -> Verdict {
 fn cargo_deny() -> Option<PathBuf> {
     let local = paths::workspace().join("target/tools/bin/cargo-deny");
     process::find("cargo-deny").or_else(|| local.is_file().then_some(local))
-}
-
-fn cargo_command() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(paths::workspace());
-    command
 }
 
 fn verdict_of(command: &mut Command) -> Verdict {

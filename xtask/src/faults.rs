@@ -1,11 +1,9 @@
 //! `cargo xtask faults`: runs the fault bench on brokers of its own, because it kills them, and stops what it started.
 
 use std::env;
-use std::process::{Command, ExitCode};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use crate::brokers::{self, Broker, Up, Way};
@@ -29,25 +27,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         return bench(arguments, None);
     }
     paths::set_by_default(SET);
-    // Ctrl-C reaches the bench as well and ends it; this program must live on to stop the brokers.
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot listen to signals")?;
-    }
     let mut missing = install::missing_for_the_build();
     missing.extend(install::missing_for_the_brokers());
     install::provide(&missing, false)?;
     // The program and the service beside it; a run alone would build only the program.
-    process::run(cargo().args(["build", "--package", "faults", "--bins"]))?;
+    process::run(process::cargo().args(["build", "--package", "faults", "--bins"]))?;
     // Processes, not containers: a relay stands before Kafka's second listener, which containers don't have.
-    let up = brokers::up(Some(Way::Packages), only(&arguments.bench))?;
-    let outcome = if interrupted.load(Ordering::Relaxed) {
-        Ok(ExitCode::from(130))
-    } else {
-        bench(arguments, Some(&up))
-    };
-    brokers::stop_started(&up)?;
-    outcome
+    brokers::during(Way::Packages, only(&arguments.bench), |up| {
+        bench(arguments, Some(up))
+    })
 }
 
 /// Whether the bench only answers something, for which it needs no brokers.
@@ -72,22 +60,14 @@ fn only(arguments: &[String]) -> Option<Broker> {
 }
 
 fn bench(arguments: &Arguments, up: Option<&Up>) -> Result<ExitCode> {
-    let mut command = cargo();
+    let mut command = process::cargo();
     command.args(["run", "--quiet", "--package", "faults", "--bin", "faults", "--"]);
     command.args(&arguments.bench);
     command.envs(up.iter().flat_map(|up| up.settings.variables()));
     if let Ok(program) = env::current_exe() {
         command.env("XTASK", program);
     }
-    let status = command.status().context("cannot run the bench")?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(ExitCode::from(code.unwrap_or(130)))
-}
-
-fn cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(paths::workspace());
-    command
+    process::exit_code(&mut command)
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ fn build(asked: Option<Engine>) -> Result<(Engine, PathBuf)> {
             Err(error) => println!("not guided by coverage: {error:#}"),
         }
     }
-    process::run(cargo().args(["build", "--quiet", "--package", "fuzz"]))?;
+    process::run(process::cargo().args(["build", "--quiet", "--package", "fuzz"]))?;
     Ok((Engine::Mutation, target_folder().join("debug/fuzz")))
 }
 
@@ -143,7 +143,7 @@ fn instrumented() -> Result<PathBuf> {
         "--target",
         host,
     ];
-    let mut command = cargo();
+    let mut command = process::cargo();
     command
         .args(arguments)
         .arg("--target-dir")
@@ -152,12 +152,6 @@ fn instrumented() -> Result<PathBuf> {
         .env("CXX", env::var_os("CXX").unwrap_or_else(|| "c++".into()));
     process::run(&mut command).context("the instrumented build failed")?;
     Ok(folder.join(host).join("fuzz/fuzz"))
-}
-
-fn cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(paths::workspace());
-    command
 }
 
 fn target_folder() -> PathBuf {

@@ -3,11 +3,13 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+
+use crate::paths;
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -37,6 +39,21 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     } else {
         bail!("`{name}` ended with {status}")
     }
+}
+
+/// The cargo that runs this program, in the workspace.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(paths::workspace());
+    command
+}
+
+/// Runs a program with its output on the terminal and takes its exit code over; one that a signal ended has 130.
+pub(crate) fn exit_code(command: &mut Command) -> Result<ExitCode> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().with_context(|| format!("cannot run `{name}`"))?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(130)))
 }
 
 /// Runs a program for `limit` at most. `None` when it could not be started, failed or took longer.

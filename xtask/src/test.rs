@@ -2,15 +2,13 @@
 //! tests the workspace on all three binders, and stops what it started.
 
 use std::env;
-use std::process::{Command, ExitCode};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
 use crate::brokers::{self, Up, Way};
-use crate::{install, paths};
+use crate::{install, process};
 
 /// What the test command takes.
 #[derive(Debug, Args)]
@@ -25,33 +23,18 @@ pub(crate) struct Arguments {
 
 /// Runs the tests; the exit code is that of `cargo test`.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    // Ctrl-C reaches `cargo test` as well and ends it; this program must live on to stop the brokers.
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot listen to signals")?;
-    }
     let way = brokers::way()?;
     let mut missing = install::missing_for_the_build();
     if way == Way::Packages {
         missing.extend(install::missing_for_the_brokers());
     }
     install::provide(&missing, arguments.install)?;
-    let up = brokers::up(Some(way), None)?;
-    let outcome = if interrupted.load(Ordering::Relaxed) {
-        Ok(ExitCode::from(130))
-    } else {
-        cargo_test(arguments, &up)
-    };
-    brokers::stop_started(&up)?;
-    outcome
+    brokers::during(way, None, |up| cargo_test(arguments, up))
 }
 
 fn cargo_test(arguments: &Arguments, up: &Up) -> Result<ExitCode> {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command
-        .current_dir(paths::workspace())
-        .args(scope(&arguments.cargo))
-        .args(&arguments.cargo);
+    let mut command = process::cargo();
+    command.args(scope(&arguments.cargo)).args(&arguments.cargo);
     if up.settings.way == Way::Docker {
         println!(
             "the containers have no encrypted listeners: the tests `security::` are left out; `cargo xtask brokers up \
@@ -67,9 +50,7 @@ fn cargo_test(arguments: &Arguments, up: &Up) -> Result<ExitCode> {
     if let Ok(program) = env::current_exe() {
         command.env("XTASK", program);
     }
-    let status = command.status().context("cannot run `cargo test`")?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(ExitCode::from(code.unwrap_or(130)))
+    process::exit_code(&mut command)
 }
 
 /// Leaves out what needs encrypted listeners, behind what the caller gives to the test binaries.

@@ -22,9 +22,10 @@ pub trait Settler: Send + Sync {
     /// Settles one delivery.
     fn settle(&self, receipt: Receipt, settlement: Settlement);
 
-    /// Accepts deliveries of one source, mostly in its order. A binder whose settling takes a lock takes it once here.
-    fn accept_all(&self, receipts: Vec<Receipt>) {
-        for receipt in receipts {
+    /// Accepts deliveries of one source, mostly in its order, and leaves `receipts` empty. A binder whose settling takes
+    /// a lock takes it once here.
+    fn accept_all(&self, receipts: &mut Vec<Receipt>) {
+        for receipt in receipts.drain(..) {
             self.settle(receipt, Settlement::Accept);
         }
     }

@@ -1,4 +1,4 @@
-//! A signal that is given once and for good.
+//! A signal that something ends, once and for good.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,28 +13,28 @@ pub struct Signal(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    given: AtomicBool,
+    cancelled: AtomicBool,
     token: CancellationToken,
 }
 
 impl Signal {
-    /// A signal that was not given yet.
+    /// A signal that is not cancelled yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Gives it. Whoever asks from here on is told, and whoever waits goes on.
+    /// Cancels. Whoever asks from here on is told, and whoever waits goes on.
     pub fn cancel(&self) {
-        self.0.given.store(true, Ordering::SeqCst);
+        self.0.cancelled.store(true, Ordering::SeqCst);
         self.0.token.cancel();
     }
 
-    /// Whether it was given.
+    /// Whether it was cancelled.
     pub fn is_cancelled(&self) -> bool {
-        self.0.given.load(Ordering::SeqCst)
+        self.0.cancelled.load(Ordering::SeqCst)
     }
 
-    /// Waits until it is given. Cancel safe.
+    /// Waits until it is cancelled. Cancel safe.
     pub async fn cancelled(&self) {
         self.0.token.cancelled().await;
     }

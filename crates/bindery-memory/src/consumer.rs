@@ -76,12 +76,12 @@ impl Settler for Membership {
         }
     }
 
-    fn accept_all(&self, receipts: Vec<Receipt>) {
-        for receipts in receipts.chunk_by(|one, next| one.source == next.source) {
-            if let Some(partition) = self.topic.partitions().get(receipts[0].source as usize) {
-                partition.settle(self.group.id, receipts, Settlement::Accept);
-            }
+    fn accept_all(&self, receipts: &mut Vec<Receipt>) {
+        let source = receipts.first().map(|receipt| receipt.source as usize);
+        if let Some(partition) = source.and_then(|source| self.topic.partitions().get(source)) {
+            partition.settle(self.group.id, receipts, Settlement::Accept);
         }
+        receipts.clear();
     }
 }
 

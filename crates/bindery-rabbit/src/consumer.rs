@@ -195,12 +195,11 @@ impl Settler for Control {
         }
     }
 
-    fn accept_all(&self, receipts: Vec<Receipt>) {
-        for receipts in receipts.chunk_by(|one, next| one.source == next.source) {
-            if let Some(lane) = self.lane(receipts[0].source) {
-                lane.settle(receipts, Settlement::Accept);
-            }
+    fn accept_all(&self, receipts: &mut Vec<Receipt>) {
+        if let Some(lane) = receipts.first().and_then(|receipt| self.lane(receipt.source)) {
+            lane.settle(receipts, Settlement::Accept);
         }
+        receipts.clear();
     }
 }
 

@@ -7,7 +7,7 @@ use bindery::fail_point_names;
 
 use crate::check::Order;
 use crate::context::{Broker, Context};
-use crate::ledger::Moment;
+use crate::ledger::{Moment, Record};
 use crate::load::Load;
 use crate::report::CaseReport;
 use crate::scene::Scene;
@@ -25,8 +25,7 @@ const REFUSED: u64 = 4;
 /// How many messages take a step before the process ends at it.
 const BEFORE: u64 = 6;
 
-/// One process with one message in its hands at a time comes to its end at each step, and is started again. At most that one message is repeated, and only when it had its effect before; on Kafka also those that were
-/// settled just before.
+/// One process with one message in its hands at a time comes to its end at each step, and is started again. At most that one message is repeated, and only when it had its effect before.
 pub(super) async fn matrix(context: &Context) -> Result<CaseReport> {
     let mut scene = Scene::open(context, "T20")?;
     scene.rules.order = Order::PerKey;
@@ -43,14 +42,8 @@ pub(super) async fn matrix(context: &Context) -> Result<CaseReport> {
     scene.start("a").await?;
     scene.settle(PATIENCE).await?;
     let mut report = scene.conclude().await?;
-    // What arrives while the process starts is handled in one go, and of what is settled in the last `commit-interval`
-    // Kafka does not know yet.
-    let before = match context.broker {
-        Broker::Kafka => usize::try_from(BEFORE)?,
-        Broker::Rabbit | Broker::Memory => 0,
-    };
     for fault in report.faults.clone() {
-        let limit = before + usize::from(!is_before_the_effect(&fault.fault));
+        let limit = usize::from(!is_before_the_effect(&fault.fault));
         report.at_most(
             &format!("repeats after {}", fault.fault),
             &limit,
@@ -110,25 +103,36 @@ async fn crash(scene: &mut Scene, point: &str, first_id: u64) -> Result<u64> {
     let points = format!("{point}={passes}*off->return");
     launch.environment.push(("FAILPOINTS".to_owned(), points));
     scene.start_with("a", &launch).await?;
-    let load = Load {
-        first_id,
-        count: 1_000,
-        per_second: 5,
-        keys: 1,
-        ..Load::default()
-    };
-    let load = scene.load(load, |work: &mut Work| {
+    let shape = |work: &mut Work| {
         if is_refused(work.id) {
             work.conduct = Conduct::Refuse;
         }
-    })?;
+    };
+    let one = Load {
+        first_id,
+        count: 1,
+        keys: 1,
+        ..Load::default()
+    };
+    scene.load(one, shape)?.finished().await?;
+    // What came before the process has found its share would be handled in one go.
+    let is_first = |record: &Record| matches!(record, Record::Start { id, .. } if *id == first_id);
+    let found = scene.recorded_within(CRASH, is_first).await?;
+    ensure!(found.is_some(), "the process took no message within {CRASH:?}");
+    let rest = Load {
+        first_id: first_id + 1,
+        count: 1_000,
+        per_second: 5,
+        ..one
+    };
+    let load = scene.load(rest, shape)?;
     let status = scene.instance("a")?.ended(CRASH).await?;
     let now = Moment::now();
     load.stop();
     ensure!(!status.success(), "the process ended properly at `{point}`");
     scene.gone("a")?;
     scene.faulted(point, "a", now, now)?;
-    Ok(load.finished().await?.sent)
+    Ok(1 + load.finished().await?.sent)
 }
 
 fn is_refused(id: u64) -> bool {

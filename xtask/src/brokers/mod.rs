@@ -13,6 +13,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -156,8 +158,29 @@ pub(crate) fn way() -> Result<Way> {
     Ok(running_settings()?.map_or_else(choose, |settings| settings.way))
 }
 
+/// Starts what does not run, does the work, and stops what it started. Ctrl-C reaches the programs of the work as well
+/// and ends them; this program lives on to stop the brokers.
+pub(crate) fn during(
+    way: Way,
+    only: Option<Broker>,
+    work: impl FnOnce(&Up) -> Result<ExitCode>,
+) -> Result<ExitCode> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot listen to signals")?;
+    }
+    let up = up(Some(way), only)?;
+    let outcome = if interrupted.load(Ordering::Relaxed) {
+        Ok(ExitCode::from(130))
+    } else {
+        work(&up)
+    };
+    stop_started(&up)?;
+    outcome
+}
+
 /// Stops what `up` started and nothing else.
-pub(crate) fn stop_started(up: &Up) -> Result<()> {
+fn stop_started(up: &Up) -> Result<()> {
     match up.started.len() {
         0 => Ok(()),
         2 => down().map(drop),

@@ -196,10 +196,9 @@ impl Settler for Handle {
         self.shared.settle(&[receipt], settlement);
     }
 
-    fn accept_all(&self, receipts: Vec<Receipt>) {
-        for receipts in receipts.chunk_by(|one, next| one.source == next.source) {
-            self.shared.settle(receipts, Settlement::Accept);
-        }
+    fn accept_all(&self, receipts: &mut Vec<Receipt>) {
+        self.shared.settle(receipts, Settlement::Accept);
+        receipts.clear();
     }
 }
 

@@ -14,7 +14,7 @@ mod spel;
 use std::fmt;
 use std::sync::Arc;
 
-use bindery_core::{EncodedPayload, Error, ErrorKind, Headers, PayloadForm, Result};
+use bindery_core::{Error, ErrorKind, Headers, Result};
 use serde_json::Value;
 
 use path::Path;
@@ -85,14 +85,15 @@ impl Expression {
         }
     }
 
-    /// The same for a payload that is encoded: of JSON no more is built than the expression asks for.
+    /// The same for a payload that is JSON text, of which no more is built than the expression asks for. What is no
+    /// JSON is null.
     ///
     /// # Errors
     /// As [`Expression::evaluate`].
-    pub fn evaluate_encoded(&self, payload: &EncodedPayload, headers: &Headers) -> Result<Value> {
-        match (&*self.form, &payload.form, &payload.bytes) {
-            (Form::Payload(path), PayloadForm::Json, Some(json)) => Ok(path.find_in(json)),
-            _ => self.evaluate(|| payload.to_json(), headers),
+    pub fn evaluate_json(&self, json: &[u8], headers: &Headers) -> Result<Value> {
+        match &*self.form {
+            Form::Payload(path) => Ok(path.find_in(json)),
+            _ => self.evaluate(|| serde_json::from_slice(json).unwrap_or_default(), headers),
         }
     }
 

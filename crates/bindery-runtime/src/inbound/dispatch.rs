@@ -236,8 +236,7 @@ fn lane_key(spread: &Spread, message: &RawMessage, counter: u64) -> u64 {
         Ordering::Key {
             expression: Some(expression),
         } => {
-            let payload = || serde_json::from_slice(message.bytes()).unwrap_or_default();
-            if let Ok(key) = expression.evaluate(payload, &message.headers) {
+            if let Ok(key) = expression.evaluate_json(message.bytes(), &message.headers) {
                 key.to_string().hash(&mut hasher);
             }
         }

@@ -52,10 +52,7 @@ impl Handled {
         if self.receipts.is_empty() {
             return;
         }
-        // The next run is probably about as long.
-        let next = Vec::with_capacity(self.receipts.len());
-        let receipts = std::mem::replace(&mut self.receipts, next);
-        settle::accept_all(shared, load, receipts, std::mem::take(&mut self.bytes));
+        settle::accept_all(shared, load, &mut self.receipts, std::mem::take(&mut self.bytes));
         self.since = None;
     }
 }

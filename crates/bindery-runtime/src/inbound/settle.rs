@@ -23,7 +23,7 @@ pub(crate) fn settle(shared: &Shared, load: &SourceLoad, work: Work, settlement:
 }
 
 /// Accepts deliveries that were handled one after the other; `bytes` is what they held.
-pub(crate) fn accept_all(shared: &Shared, load: &SourceLoad, receipts: Vec<Receipt>, bytes: u64) {
+pub(crate) fn accept_all(shared: &Shared, load: &SourceLoad, receipts: &mut Vec<Receipt>, bytes: u64) {
     let count = receipts.len() as u64;
     shared.settler.accept_all(receipts);
     for _ in 0..count {

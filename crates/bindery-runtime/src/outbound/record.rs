@@ -2,7 +2,7 @@
 
 use bindery_core::{
     CONTENT_TYPE, EncodedPayload, Error, ErrorKind, HeaderValue, Headers, MESSAGE_KEY, OutboundRecord,
-    Output, PARTITION, RawMessage, Result,
+    Output, PARTITION, PayloadForm, RawMessage, Result,
 };
 use bytes::Bytes;
 use serde_json::Value;
@@ -86,7 +86,11 @@ fn evaluate(
     payload: &EncodedPayload,
     headers: &Headers,
 ) -> Result<Value> {
-    expression.evaluate_encoded(payload, headers).map_err(|error| {
+    let evaluated = match (&payload.form, &payload.bytes) {
+        (PayloadForm::Json, Some(json)) => expression.evaluate_json(json, headers),
+        _ => expression.evaluate(|| payload.to_json(), headers),
+    };
+    evaluated.map_err(|error| {
         Error::new(
             ErrorKind::Payload,
             format!("the {what} expression `{expression}` fails: {}", error.report()),

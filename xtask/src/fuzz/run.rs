@@ -149,7 +149,11 @@ fn explain(name: &str, status: Option<ExitStatus>, log: &str, culprit: Option<Pa
         .lines()
         .filter(|line| !line.starts_with("stat::") && !line.trim().is_empty());
     let told: Vec<&str> = told.collect();
-    for line in &told[told.len().saturating_sub(12)..] {
+    // What was wrong is said before a backtrace of any length.
+    let panic = told.iter().position(|line| line.contains("panicked at"));
+    let end = told.len().saturating_sub(12);
+    let begin = panic.map_or(end..end, |panic| panic..end.min(panic + 6).max(panic));
+    for line in told[begin].iter().chain(&told[end..]) {
         let _ = writeln!(text, "  | {line}");
     }
     match culprit {
@@ -204,6 +208,16 @@ mod tests {
         let read = numbers("inputs=5 millis=1000 corpus=3 new=-\n", Duration::from_secs(2));
         assert_eq!((read.inputs, read.took), (5, Duration::from_secs(1)));
         assert_eq!((read.corpus.as_str(), read.new_paths.as_str()), ("3", "-"));
+    }
+
+    #[test]
+    fn what_was_wrong_is_told_however_long_the_backtrace() {
+        let trace: String = (0..40).map(|n| format!("  {n}: frame\n")).collect();
+        let log = format!("#1 INITED\nthread panicked at a.rs:1\nit changes at each hop\n{trace}SUMMARY\n");
+        let text = explain("avro", None, &log, None);
+        assert!(text.contains("| it changes at each hop\n"), "{text}");
+        assert!(text.contains("| SUMMARY\n") && text.lines().count() < 24, "{text}");
+        assert!(!text.contains("INITED"), "{text}");
     }
 
     #[test]

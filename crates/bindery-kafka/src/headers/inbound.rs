@@ -91,9 +91,7 @@ fn typed(class: &str, text: &str) -> Option<HeaderValue> {
         INTEGER => HeaderValue::Int(i32::try_from(json()?.as_i64()?).ok()?),
         LONG => HeaderValue::Long(json()?.as_i64()?),
         BOOLEAN => HeaderValue::Bool(json()?.as_bool()?),
-        // JSON's own reader may be off by the last bit.
-        DOUBLE if json()?.is_number() => HeaderValue::Double(text.trim().parse().ok()?),
-        DOUBLE => return None,
+        DOUBLE => HeaderValue::Double(json()?.as_f64()?),
         DATE => HeaderValue::Timestamp(date(&json()?)?),
         LIST | MAP => from_json(&json()?),
         _ => {

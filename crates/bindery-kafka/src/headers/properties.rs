@@ -33,12 +33,7 @@ fn any_number() -> impl Strategy<Value = f64> {
     prop_oneof![any::<f64>(), Just(f64::NAN), Just(f64::INFINITY)]
 }
 
-/// Numbers that JSON's reader reads to the last bit; of others within lists and maps that bit may differ.
-fn exact_number() -> impl Strategy<Value = f64> {
-    prop_oneof![4 => (-1_000_000..1_000_000_i32).prop_map(|n| f64::from(n) / 8.0), 1 => Just(f64::NAN)]
-}
-
-fn scalar(number: impl Strategy<Value = f64> + 'static) -> impl Strategy<Value = HeaderValue> {
+fn scalar() -> impl Strategy<Value = HeaderValue> {
     let time = prop_oneof![4 => -10_000_000_000_000..10_000_000_000_000_i64, 1 => any::<i64>()];
     let class = prop::sample::select(vec!["java.math.BigDecimal", "java.util.UUID", "x.Y"]);
     let json = prop_oneof![
@@ -51,7 +46,7 @@ fn scalar(number: impl Strategy<Value = f64> + 'static) -> impl Strategy<Value =
         any::<bool>().prop_map(HeaderValue::Bool),
         any::<i32>().prop_map(HeaderValue::Int),
         prop_oneof![any::<i64>(), -5..5_i64].prop_map(HeaderValue::Long),
-        number.prop_map(HeaderValue::Double),
+        any_number().prop_map(HeaderValue::Double),
         text().prop_map(HeaderValue::from),
         prop::collection::vec(any::<u8>(), 0..12).prop_map(HeaderValue::from),
         time.prop_map(HeaderValue::Timestamp),
@@ -63,14 +58,14 @@ fn scalar(number: impl Strategy<Value = f64> + 'static) -> impl Strategy<Value =
 }
 
 fn value() -> impl Strategy<Value = HeaderValue> {
-    let nested = scalar(exact_number()).prop_recursive(3, 12, 4, |inner| {
+    let nested = scalar().prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(HeaderValue::List),
             prop::collection::btree_map("\\PC{0,5}", inner, 0..4)
                 .prop_map(|map| HeaderValue::Map(map.into_iter().map(|(k, v)| (k.into(), v)).collect())),
         ]
     });
-    prop_oneof![scalar(any_number()), nested]
+    prop_oneof![scalar(), nested]
 }
 
 fn headers() -> impl Strategy<Value = Headers> {

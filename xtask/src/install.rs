@@ -1,5 +1,5 @@
-//! What the brokers and the build need from the system: what is missing, why it is needed, and its installation
-//! with apt.
+//! What the brokers, the build and the tests need from the system: what is missing, why it is needed, and its
+//! installation with apt.
 
 use std::process::Command;
 use std::time::Duration;
@@ -43,6 +43,16 @@ pub(crate) fn missing_for_the_build() -> Vec<Missing> {
         missing.push(Missing::new(&["perl"], "configures OpenSSL, for Kafka with TLS"));
     }
     missing
+}
+
+/// Looks for what the tests run besides the brokers.
+pub(crate) fn missing_for_the_tests() -> Vec<Missing> {
+    let counts = "counts instructions, for the guard of what a message costs";
+    let valgrind = process::find("valgrind").is_none();
+    valgrind
+        .then(|| Missing::new(&["valgrind"], counts))
+        .into_iter()
+        .collect()
 }
 
 /// Looks for what running the brokers from packages needs.

@@ -25,6 +25,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let way = brokers::way()?;
     let mut missing = install::missing_for_the_build();
+    missing.extend(install::missing_for_the_tests());
     if way == Way::Packages {
         missing.extend(install::missing_for_the_brokers());
     }

@@ -27,6 +27,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         given.any(|argument| names.contains(&argument.as_str()))
     };
     install::provide(&install::missing_for_the_build(), false)?;
+    println!(
+        "bench: building the harness, then the service and the twins; the first time this takes minutes"
+    );
     build("bench-harness")?;
     if asks(&["--list", "--help", "-h"]) {
         return bench(arguments, None);
@@ -39,6 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if asks(&["--peers"]) {
         build_peers()?;
     }
+    println!("bench: starting Kafka and RabbitMQ of their own; the first time takes a minute");
     brokers::during(Way::Packages, None, |up| bench(arguments, Some(up)))
 }
 

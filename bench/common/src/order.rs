@@ -68,9 +68,20 @@ impl Order {
         self
     }
 
-    /// Its partition key: there are 1,000 of them.
+    /// Its partition key: there are 1,000 of them, where the customers are not the keys.
     pub fn key(&self) -> String {
         format!("key-{:03}", self.id % 1_000)
+    }
+
+    /// A customer who is a key, where a scenario is about few keys.
+    pub fn numbered_key(number: usize) -> String {
+        format!("key-{number:03}")
+    }
+
+    /// The number of such a key; 0 for every other customer.
+    pub fn key_number(&self) -> usize {
+        let number = self.customer.strip_prefix("key-");
+        number.and_then(|number| number.parse().ok()).unwrap_or_default()
     }
 }
 
@@ -86,6 +97,19 @@ mod tests {
                 assert_eq!(serde_json::to_vec(&order).unwrap_or_default().len(), bytes);
             }
         }
+    }
+
+    #[test]
+    fn the_number_of_a_key_is_read_from_the_customer() {
+        let of = |customer: String| {
+            Order {
+                customer,
+                ..Order::default()
+            }
+            .key_number()
+        };
+        assert_eq!([7, 200].map(Order::numbered_key).map(of), [7, 200]);
+        assert_eq!(of("customer-000007".to_owned()), 0);
     }
 
     #[test]

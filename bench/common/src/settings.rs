@@ -5,7 +5,7 @@ use std::env;
 use anyhow::{Context, Result};
 
 /// The settings of one run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// `BENCH_SCENARIO`: what to do.
     pub scenario: String,
@@ -23,6 +23,16 @@ pub struct Settings {
     pub bytes: usize,
     /// `BENCH_LATENCY`: whether the time from `sent` to the handler is recorded.
     pub latency: bool,
+    /// `BENCH_BY_KEY`: whether the order is checked for each key instead of each partition.
+    pub by_key: bool,
+    /// `BENCH_EXPECTED`: how many messages are measured from the first to the last; 0 when that is not asked for.
+    pub expected: u64,
+    /// `BENCH_BINDINGS`: over how many bindings the input is spread.
+    pub bindings: usize,
+    /// `BENCH_SLOW`: whether one key is slow or fails.
+    pub slow: bool,
+    /// `BENCH_MILLIS`: how long a program measures that needs nobody to feed it.
+    pub millis: u64,
     /// `KAFKA_BROKERS`.
     pub kafka: String,
     /// `RABBITMQ_ADDRESSES`: `host:port`, user and password `guest`.
@@ -44,6 +54,11 @@ impl Settings {
             callers: usize::try_from(number("BENCH_CALLERS", 1)?)?,
             bytes: usize::try_from(number("BENCH_BYTES", 512)?)?,
             latency: number("BENCH_LATENCY", 0)? != 0,
+            by_key: number("BENCH_BY_KEY", 0)? != 0,
+            expected: number("BENCH_EXPECTED", 0)?,
+            bindings: usize::try_from(number("BENCH_BINDINGS", 1)?)?,
+            slow: number("BENCH_SLOW", 0)? != 0,
+            millis: number("BENCH_MILLIS", 0)?,
             kafka: text("KAFKA_BROKERS"),
             rabbit: text("RABBITMQ_ADDRESSES"),
         })

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use bench_harness::report::{Machine, Report, place, table, versions};
-use bench_harness::run::{Bench, PLANS, Plan, Programs, checkout};
+use bench_harness::run::{Bench, LATENCY_SECONDS, PLANS, Plan, Programs, checkout};
 use clap::Parser;
 
 /// Measures Bindery beside the bare clients and writes `bench/results/<date>`.
@@ -41,9 +41,7 @@ fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let plans = chosen(&arguments.scenario)?;
     if arguments.list {
-        for plan in plans {
-            println!("{:<24} {}", plan.name, plan.what);
-        }
+        list(&plans, arguments.rounds);
         return Ok(ExitCode::SUCCESS);
     }
     let bench = Bench {
@@ -100,6 +98,21 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Plan>> {
     let wanted =
         |plan: &&Plan| names.is_empty() || names.iter().any(|name| plan.name.starts_with(name.as_str()));
     Ok(PLANS.iter().filter(wanted).collect())
+}
+
+/// What each scenario does, and about how long all its rounds take.
+fn list(plans: &[&Plan], rounds: usize) {
+    let rounds = u64::try_from(rounds).unwrap_or(1);
+    let seconds = |plan: &Plan| plan.seconds * rounds + if plan.latency { LATENCY_SECONDS } else { 0 };
+    for plan in plans {
+        println!("{:<24} {:>5} s  {}", plan.name, seconds(plan), plan.what);
+    }
+    let all: u64 = plans.iter().map(|plan| seconds(plan)).sum();
+    println!(
+        "{:<24} {:>5} min for {rounds} rounds, without peers",
+        "all of these",
+        all.div_ceil(60)
+    );
 }
 
 /// The programs stand beside this one; the peers have places of their own.

@@ -13,7 +13,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> Result<()> {
     let settings = Settings::from_environment()?;
-    let meter = Meter::new(settings.latency)?;
+    let meter = Meter::new(&settings)?;
     meter.tell();
     match settings.scenario.split_once('-') {
         Some(("kafka", _)) => kafka::run(&settings, &meter)?,

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use bench_common::{Meter, Order};
+use bench_common::{Meter, Order, Settings};
 use bindery::prelude::*;
 use bindery::{Batch, Origin};
+
+/// Who is slow or fails, in the scenarios that have such a key.
+const TROUBLED: &str = "key-200";
+/// How long an order of that key takes, where it is slow.
+const SLOW: Duration = Duration::from_millis(20);
 
 /// Takes an order.
 #[stream_listener]
@@ -32,6 +37,29 @@ pub(crate) async fn consume_batch(orders: Batch<Order>, meter: State<Meter>) {
 pub(crate) async fn delay(order: Order, meter: State<Meter>) {
     tokio::time::sleep(Duration::from_micros(order.id * 7_919 % 5_001)).await;
     meter.order(&order);
+}
+
+/// Takes an order, those of one key slowly.
+#[stream_listener]
+pub(crate) async fn slow(order: Order, meter: State<Meter>, settings: State<Settings>) {
+    if settings.slow && order.customer == TROUBLED {
+        tokio::time::sleep(SLOW).await;
+    }
+    meter.order(&order);
+}
+
+/// Takes an order, those of one key in vain.
+#[stream_listener]
+pub(crate) async fn failing(
+    order: Order,
+    meter: State<Meter>,
+    settings: State<Settings>,
+) -> Result<(), HandlerError> {
+    if settings.slow && order.customer == TROUBLED {
+        return Err(HandlerError::permanent("this key fails for ever"));
+    }
+    meter.order(&order);
+    Ok(())
 }
 
 /// Looks at nothing but where a message comes from.

@@ -3,6 +3,7 @@
 //! `BENCH_SCENARIO` says which listeners run; `application.yaml` has the rest, and nothing in it that makes it faster.
 
 mod listeners;
+mod many;
 mod memory;
 mod publisher;
 
@@ -16,7 +17,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> Result<()> {
     let settings = Settings::from_environment()?;
-    let meter = Meter::new(settings.latency)?;
+    let meter = Meter::new(&settings)?;
     let one_core = settings.scenario == memory::DISPATCH;
     let runtime = if one_core {
         tokio::runtime::Builder::new_current_thread().enable_all().build()
@@ -37,22 +38,28 @@ async fn run(settings: Settings, meter: Meter) -> Result<()> {
         .yaml("application.yaml", include_str!("../config/application.yaml"))
         .profile(binder)
         .profile(work)
-        .state(meter.clone());
-    match work {
-        "consume" | "large" => listen(application.listeners(listeners![listeners::consume]), &meter).await,
-        "pipe" => listen(application.listeners(listeners![listeners::price]), &meter).await,
-        "batch" => {
-            listen(
-                application.listeners(listeners![listeners::consume_batch]),
+        .state(meter.clone())
+        .state(settings.clone());
+    let listeners = match work {
+        "consume" | "large" => listeners![listeners::consume],
+        "pipe" => listeners![listeners::price],
+        "batch" => listeners![listeners::consume_batch],
+        "delay" => listeners![listeners::delay],
+        "slow" => listeners![listeners::slow],
+        "failing" => listeners![listeners::failing],
+        "bindings" => {
+            return listen(
+                many::bindings(application, settings.bindings, &settings.input),
                 &meter,
             )
-            .await
+            .await;
         }
-        "delay" => listen(application.listeners(listeners![listeners::delay]), &meter).await,
-        "bridge" => publisher::run(application, &settings, &meter).await,
-        "dispatch" => memory::run(application, &settings, &meter).await,
+        "bridge" => return publisher::run(application, &settings, &meter).await,
+        "dispatch" => return memory::dispatch(application, &settings, &meter).await,
+        "start" => return memory::start(application, &settings, &meter).await,
         _ => bail!("`{}` is no scenario of this program", settings.scenario),
-    }
+    };
+    listen(application.listeners(listeners), &meter).await
 }
 
 /// Runs until a signal ends it; then everything is settled.

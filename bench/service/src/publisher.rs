@@ -1,23 +1,33 @@
 //! Publishing through the stream bridge, by many callers who each wait for their confirmation.
 
 use anyhow::Result;
-use bench_common::{Meter, Order, Settings};
+use bench_common::meter::now;
+use bench_common::{Meter, Order, Settings, Stop};
 use bindery::Application;
 
-/// Publishes `BENCH_COUNT` orders, each awaited by one of `BENCH_CALLERS` tasks.
+/// Publishes until SIGTERM, at most `BENCH_COUNT` orders, each awaited by one of `BENCH_CALLERS` tasks.
 pub(crate) async fn run(application: Application, settings: &Settings, meter: &Meter) -> Result<()> {
+    let stop = Stop::on_sigterm()?;
     let running = application.start().await?;
     meter.tell();
     let callers = settings.callers as u64;
+    let sample = Order::sample(0, 0, 0, 0, settings.bytes);
     let tasks: Vec<_> = (0..callers)
         .map(|caller| {
-            let (bridge, meter) = (running.stream_bridge(), meter.clone());
-            let (count, bytes) = (settings.count, settings.bytes);
+            let (bridge, meter, stop) = (running.stream_bridge(), meter.clone(), stop.clone());
+            let (count, sample) = (settings.count, sample.clone());
             tokio::spawn(async move {
                 for id in (caller..count).step_by(usize::try_from(callers)?) {
-                    bridge
-                        .send("bridge-out-0", Order::sample(id, 0, id, 0, bytes))
-                        .await?;
+                    if stop.told() {
+                        break;
+                    }
+                    let order = Order {
+                        id,
+                        sequence: id,
+                        sent: now(),
+                        ..sample.clone()
+                    };
+                    bridge.send("bridge-out-0", order).await?;
                     meter.published(1);
                 }
                 anyhow::Ok(())

@@ -2,7 +2,9 @@
 //! its own, never by the program that is measured.
 
 pub mod kafka;
+mod keys;
 pub mod rabbit;
 mod tally;
 
+pub use keys::Keys;
 pub use tally::{Drained, Latency};

@@ -9,12 +9,13 @@ use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use super::Keys;
 pub use super::tally::{Drained, Latency};
 
 /// What to do with RabbitMQ.
 #[derive(Debug, Subcommand)]
 pub enum RabbitCommand {
-    /// Declares the queue, empties it, and fills it as fast as it goes.
+    /// Declares the queue and fills it as fast as it goes.
     RabbitFill {
         /// The queue.
         #[command(flatten)]
@@ -22,12 +23,21 @@ pub enum RabbitCommand {
         /// How many messages; 0 only declares and empties.
         #[arg(long)]
         count: u64,
+        /// The number of the first message; unless it is 0, the queue is not emptied before.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// The keys.
+        #[command(flatten)]
+        keys: Keys,
     },
-    /// Declares the queue, empties it, and publishes at a steady rate, whoever reads or not.
+    /// Publishes at a steady rate, whoever reads or not, until SIGTERM or for so many seconds.
     RabbitPace {
         /// The queue.
         #[command(flatten)]
         queue: Queue,
+        /// The number of the first message; unless it is 0, the queue is not emptied before.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
         /// Messages per second.
         #[arg(long)]
         rate: u64,
@@ -108,13 +118,23 @@ async fn execute(command: &RabbitCommand) -> Result<()> {
     // Held to the end: the library refuses to close a connection while a dropped channel is closing.
     let channel = connection.create_channel().await?;
     match command {
-        RabbitCommand::RabbitFill { queue, count } => {
-            broker::declare_input(&channel, queue).await?;
-            say(&fill::fill(&channel, queue, *count).await?)?;
+        RabbitCommand::RabbitFill {
+            queue,
+            count,
+            from,
+            keys,
+        } => {
+            broker::declare_input(&channel, queue, *from == 0).await?;
+            say(&fill::fill(&channel, queue, *from..*from + *count, *keys).await?)?;
         }
-        RabbitCommand::RabbitPace { queue, rate, seconds } => {
-            broker::declare_input(&channel, queue).await?;
-            say(&fill::pace(&channel, queue, *rate, *seconds).await?)?;
+        RabbitCommand::RabbitPace {
+            queue,
+            from,
+            rate,
+            seconds,
+        } => {
+            broker::declare_input(&channel, queue, *from == 0).await?;
+            say(&fill::pace(&channel, queue, *from, *rate, *seconds).await?)?;
         }
         RabbitCommand::RabbitDrain {
             exchange,

@@ -1,12 +1,15 @@
 //! Counts what a program has published, and checks its order.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use anyhow::Result;
 use bench_common::Order;
 use bench_common::meter::now;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+
+use crate::stats::WARM_UP;
 
 /// What was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +71,7 @@ pub(super) struct Tally {
     disorder: u64,
     partitions: HashMap<u32, Partition>,
     latency: Option<Histogram<u64>>,
+    first: Option<Instant>,
 }
 
 impl Tally {
@@ -79,13 +83,16 @@ impl Tally {
             latency: latency
                 .then(|| Histogram::new_with_bounds(1, 60_000_000, 3))
                 .transpose()?,
+            first: None,
         })
     }
 
     /// One message. Those with the same key that were fed into one partition must come one after another; the empty
     /// key does for a queue, in which all messages must.
     pub(super) fn note(&mut self, key: &[u8], order: &Order) {
-        if let Some(latency) = &mut self.latency {
+        if let Some(latency) = &mut self.latency
+            && self.first.get_or_insert_with(Instant::now).elapsed() >= WARM_UP
+        {
             latency.saturating_record(now().saturating_sub(order.sent).max(1));
         }
         self.drained += 1;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::numbers::thousands;
 use super::{ScenarioReport, Target};
-use crate::stats::{Measure, Program, Spread, Trend, ratios};
+use crate::stats::{Measure, Program, Round, Spread, Trend, ratios};
 
 /// How many rounds a verdict takes.
 pub const ROUNDS: usize = 5;
@@ -72,6 +72,11 @@ impl Figure {
             Target::Ratio { twin, .. } => Self::each(&ratios(rounds, Measure::Rate, Program::Bindery, twin)),
             Target::MemoryRatio { twin, .. } => {
                 Self::each(&ratios(rounds, Measure::Memory, Program::Bindery, twin))
+            }
+            Target::SecondsBeyond { twin, .. } => {
+                let seconds = |round: &Round, program| Measure::Seconds.of(round.run(program)?);
+                let beyond = |round: &Round| Some(seconds(round, Program::Bindery)? - seconds(round, twin)?);
+                Self::each(&rounds.iter().filter_map(beyond).collect::<Vec<_>>())
             }
             Target::Rate { .. } | Target::Seconds { .. } | Target::Memory { .. } => {
                 let runs = rounds.iter().filter_map(|round| round.run(Program::Bindery));
@@ -158,7 +163,7 @@ impl fmt::Display for Verdict {
 mod tests {
     use super::super::sample::{consume, partitions, report, rounds, run, sizes};
     use super::*;
-    use crate::stats::{Round, Run};
+    use crate::stats::Run;
 
     fn with(target: Target, rounds: Vec<Round>) -> Judgement {
         let scenario = ScenarioReport {

@@ -35,6 +35,13 @@ pub enum Target {
         /// The most that is allowed, in seconds.
         at_most: f64,
     },
+    /// How much longer it takes than another program in the same round.
+    SecondsBeyond {
+        /// The other program.
+        twin: Program,
+        /// The most that is allowed, in seconds.
+        at_most: f64,
+    },
     /// Peak memory.
     Memory {
         /// The most that is allowed, in MiB.
@@ -55,7 +62,7 @@ impl Target {
         match self {
             Self::Ratio { .. } | Self::Rate { .. } => Measure::Rate,
             Self::MemoryRatio { .. } | Self::Memory { .. } => Measure::Memory,
-            Self::Seconds { .. } => Measure::Seconds,
+            Self::Seconds { .. } | Self::SecondsBeyond { .. } => Measure::Seconds,
             Self::Flat { cost, .. } => cost,
         }
     }
@@ -64,9 +71,10 @@ impl Target {
     pub(super) fn holds(self, figure: f64) -> bool {
         match self {
             Self::Ratio { at_least, .. } | Self::Rate { at_least } => figure >= at_least,
-            Self::MemoryRatio { at_most, .. } | Self::Seconds { at_most } | Self::Memory { at_most } => {
-                figure <= at_most
-            }
+            Self::MemoryRatio { at_most, .. }
+            | Self::Seconds { at_most }
+            | Self::SecondsBeyond { at_most, .. }
+            | Self::Memory { at_most } => figure <= at_most,
             Self::Flat { within, .. } => figure <= 1.0 + within,
         }
     }
@@ -77,7 +85,7 @@ impl Target {
         match self {
             Self::Ratio { .. } | Self::MemoryRatio { .. } | Self::Flat { .. } => format!("{figure:.3}"),
             Self::Rate { .. } => rate(figure),
-            Self::Seconds { .. } => seconds(figure),
+            Self::Seconds { .. } | Self::SecondsBeyond { .. } => seconds(figure),
             Self::Memory { .. } => format!("{figure:.1} MiB"),
         }
     }
@@ -88,7 +96,9 @@ impl Target {
             Self::Ratio { at_least, .. } => format!("at least {at_least:.2}"),
             Self::MemoryRatio { at_most, .. } => format!("at most {at_most:.2}"),
             Self::Rate { at_least } => format!("at least {}", rate(at_least)),
-            Self::Seconds { at_most } => format!("at most {}", seconds(at_most)),
+            Self::Seconds { at_most } | Self::SecondsBeyond { at_most, .. } => {
+                format!("at most {}", seconds(at_most))
+            }
             Self::Memory { at_most } => format!("at most {at_most:.1} MiB"),
             Self::Flat { within, .. } => format!("at most {:.2}", 1.0 + within),
         }
@@ -98,6 +108,7 @@ impl Target {
     pub(super) fn of(self) -> String {
         match self {
             Self::Ratio { twin, .. } => format!(" of the rate of `{}`", twin.name()),
+            Self::SecondsBeyond { twin, .. } => format!(" beyond the time of `{}`", twin.name()),
             Self::MemoryRatio { twin, .. } => format!(" of the memory of `{}`", twin.name()),
             Self::Flat { cost, .. } => format!(" of the {} at the smallest size", cost.title()),
             Self::Rate { .. } | Self::Seconds { .. } | Self::Memory { .. } => String::new(),

@@ -1,5 +1,7 @@
 //! What surrounds a run: another program feeds it before, and looks after it at what was settled and what came out.
 
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -7,18 +9,31 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::GROUP;
-use super::plan::{Plan, Work};
+use super::plan::{How, Plan, Work};
 
 /// Calls the feeding program.
 #[derive(Debug)]
 pub(super) struct Feeder {
     program: PathBuf,
+    quick: bool,
+    /// Topics that are full: filling takes longer than reading, so they serve all runs.
+    topics: RefCell<HashSet<String>>,
+    /// Queues that were filled: what a run has left in them serves the next.
+    queues: RefCell<HashMap<String, Left>>,
+}
+
+/// What is in a queue.
+#[derive(Clone, Copy, Debug, Default)]
+struct Left {
+    count: u64,
+    /// The number of the next message.
+    next: u64,
 }
 
 /// What is there for one run.
 #[derive(Debug, Default)]
 pub(super) struct Fed {
-    /// The topic, or the destination whose queue was filled.
+    /// The topic, or the destination whose queue was filled; what their names begin with, where there are several.
     pub(super) input: String,
     /// The topic or exchange to write to.
     pub(super) output: String,
@@ -29,6 +44,16 @@ pub(super) struct Fed {
 }
 
 impl Fed {
+    /// For a run whose input is not filled before.
+    pub(super) fn new(input: String, output: String, group: Option<String>) -> Self {
+        Self {
+            input,
+            output,
+            group,
+            count: 0,
+        }
+    }
+
     pub(super) fn group(&self) -> &str {
         self.group.as_deref().unwrap_or(GROUP)
     }
@@ -40,54 +65,32 @@ impl Fed {
 }
 
 impl Feeder {
-    pub(super) fn new(program: PathBuf) -> Self {
-        Self { program }
+    pub(super) fn new(program: PathBuf, quick: bool) -> Self {
+        Self {
+            program,
+            quick,
+            topics: RefCell::default(),
+            queues: RefCell::default(),
+        }
     }
 
     /// Fills what the run reads, and makes what it writes to.
-    pub(super) fn prepare(&self, plan: &Plan, run: &str, quick: bool) -> Result<Fed> {
-        let count = if quick { plan.count / 4 } else { plan.count };
+    pub(super) fn prepare(&self, plan: &Plan, run: &str) -> Result<Fed> {
         let mut fed = Fed {
-            count,
+            // What is measured as a whole stays whole.
+            count: if self.quick && plan.how == How::Steady {
+                plan.count / 2
+            } else {
+                plan.count
+            },
+            input: plan.input(),
             ..Fed::default()
         };
-        let (number, bytes) = (count.to_string(), plan.bytes.to_string());
-        match plan.work {
-            Work::Topic | Work::TopicToTopic => {
-                // One topic for all runs: filling it takes longer than reading it.
-                fed.input = format!("bench-{bytes}");
-                fed.group = Some(run.to_owned());
-                self.call(&[
-                    "kafka-fill",
-                    "--topic",
-                    &fed.input,
-                    "--count",
-                    &number,
-                    "--bytes",
-                    &bytes,
-                ])?;
-            }
-            Work::Queue(_) | Work::QueueToExchange => {
-                let kind = if let Work::Queue(kind) = plan.work {
-                    kind
-                } else {
-                    "classic"
-                };
-                fed.input = format!("bench-{bytes}-{kind}");
-                let queue = fed.queue();
-                self.call(&[
-                    "rabbit-fill",
-                    "--queue",
-                    &queue,
-                    "--type",
-                    kind,
-                    "--count",
-                    &number,
-                    "--bytes",
-                    &bytes,
-                ])?;
-            }
-            Work::ToTopic | Work::ToExchange | Work::Nothing => {}
+        if plan.reads_a_topic() {
+            fed.group = Some(run.to_owned());
+            self.fill_topics(plan, fed.count)?;
+        } else if plan.reads_a_queue() {
+            self.fill_queue(plan, &fed.queue(), fed.count)?;
         }
         match plan.work {
             Work::TopicToTopic | Work::ToTopic => {
@@ -103,21 +106,90 @@ impl Feeder {
         Ok(fed)
     }
 
+    fn fill_topics(&self, plan: &Plan, count: u64) -> Result<()> {
+        let inputs = plan.inputs();
+        let each = (count / inputs.len().max(1) as u64).to_string();
+        for topic in inputs {
+            if self.topics.borrow().contains(&topic) {
+                continue;
+            }
+            println!("{:<24} filling topic `{topic}` up to {each} messages", plan.name);
+            self.call(&[
+                "kafka-fill",
+                "--topic",
+                &topic,
+                "--count",
+                &each,
+                "--partitions",
+                &plan.partitions.to_string(),
+                "--bytes",
+                &plan.bytes.to_string(),
+                "--keys",
+                &plan.keys.to_string(),
+                "--rare",
+                &plan.rare.to_string(),
+            ])?;
+            self.topics.borrow_mut().insert(topic);
+        }
+        Ok(())
+    }
+
+    fn fill_queue(&self, plan: &Plan, queue: &str, count: u64) -> Result<()> {
+        // Forgotten until it is full again: what a failed run has left is not known.
+        let left = self.queues.borrow_mut().remove(queue).unwrap_or_default();
+        let more = count.saturating_sub(left.count);
+        println!("{:<24} filling queue `{queue}` with {more} messages", plan.name);
+        self.call(&[
+            "rabbit-fill",
+            "--queue",
+            queue,
+            "--type",
+            plan.queue_kind(),
+            "--count",
+            &more.to_string(),
+            "--from",
+            &left.next.to_string(),
+            "--bytes",
+            &plan.bytes.to_string(),
+            "--keys",
+            &plan.keys.to_string(),
+            "--rare",
+            &plan.rare.to_string(),
+        ])?;
+        let full = Left {
+            count,
+            next: left.next + more,
+        };
+        self.queues.borrow_mut().insert(queue.to_owned(), full);
+        Ok(())
+    }
+
+    /// Forgets what is in the queue of a run that failed, so that it is filled anew.
+    pub(super) fn forget(&self, plan: &Plan) {
+        let queue = format!("{}.{GROUP}", plan.input());
+        self.queues.borrow_mut().remove(&queue);
+    }
+
     /// How many messages the run has settled, where it read any.
     pub(super) fn settled(&self, plan: &Plan, fed: &Fed) -> Result<Option<u64>> {
-        Ok(match plan.work {
-            Work::Topic | Work::TopicToTopic => {
-                let said = self.call(&["kafka-committed", "--group", fed.group(), "--topic", &fed.input])?;
-                Some(number(&said, "committed")?)
+        if plan.reads_a_topic() {
+            let inputs = plan.inputs();
+            let mut call = vec!["kafka-committed", "--group", fed.group()];
+            for input in &inputs {
+                call.extend(["--topic", input]);
             }
-            Work::Queue(_) | Work::QueueToExchange => {
-                let said = self.call(&["rabbit-left", "--queue", &fed.queue()])?;
-                let left = number(&said, "left")?;
-                ensure!(left <= fed.count, "{left} messages are left of {}", fed.count);
-                Some(fed.count - left)
-            }
-            _ => None,
-        })
+            return Ok(Some(number(&self.call(&call)?, "committed")?));
+        }
+        if !plan.reads_a_queue() {
+            return Ok(None);
+        }
+        let queue = fed.queue();
+        let left = number(&self.call(&["rabbit-left", "--queue", &queue])?, "left")?;
+        ensure!(left <= fed.count, "{left} messages are left of {}", fed.count);
+        if let Some(known) = self.queues.borrow_mut().get_mut(&queue) {
+            known.count = left;
+        }
+        Ok(Some(fed.count - left))
     }
 
     /// Checks that every handled message came out once, in order.
@@ -156,15 +228,39 @@ impl Feeder {
         Ok(())
     }
 
+    /// Deletes what was fed to a scenario that is done, and stays if it is needed again.
+    pub(super) fn drop_inputs(&self, plan: &Plan) -> Result<()> {
+        let inputs = plan.inputs();
+        if plan.reads_a_topic() {
+            let mut call = vec!["kafka-drop"];
+            for input in &inputs {
+                call.extend(["--topic", input]);
+                self.topics.borrow_mut().remove(input);
+            }
+            self.call(&call)?;
+        } else if plan.reads_a_queue() {
+            let queue = format!("{}.{GROUP}", plan.input());
+            self.queues.borrow_mut().remove(&queue);
+            self.call(&["rabbit-drop", "--queue", &queue])?;
+        }
+        Ok(())
+    }
+
+    /// The feeding program, to be called with these arguments.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).stderr(Stdio::inherit());
+        command
+    }
+
     /// Calls the program; the last line that it prints is what it says.
-    fn call(&self, arguments: &[&str]) -> Result<Value> {
-        let what = arguments.join(" ");
-        let output = Command::new(&self.program)
-            .args(arguments)
-            .stderr(Stdio::inherit())
+    pub(super) fn call(&self, arguments: &[&str]) -> Result<Value> {
+        let output = self
+            .command(arguments)
             .output()
             .with_context(|| format!("cannot run `{}`", self.program.display()))?;
         let said = String::from_utf8_lossy(&output.stdout);
+        let what = arguments.join(" ");
         if !output.status.success() {
             bail!(
                 "`bench-feed {what}` ended with {}: {}",
@@ -181,7 +277,8 @@ impl Feeder {
     }
 }
 
-fn number(said: &Value, name: &str) -> Result<u64> {
+/// A number that the feeding program has told.
+pub(super) fn number(said: &Value, name: &str) -> Result<u64> {
     said[name]
         .as_u64()
         .with_context(|| format!("`{name}` is missing in {said}"))

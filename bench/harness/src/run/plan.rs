@@ -1,10 +1,10 @@
-//! The scenarios: what runs, against whom, and what is asked of it.
+//! What a scenario is: what runs, against whom, how it is measured, and what is asked of it.
 
 use crate::report::Target;
 use crate::stats::Program;
 
 /// One scenario.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// Its name: what `--scenario` takes.
     pub name: &'static str,
@@ -14,20 +14,72 @@ pub struct Plan {
     pub scenario: &'static str,
     /// What is fed and checked around it.
     pub work: Work,
+    /// How it is measured.
+    pub how: How,
     /// How large a payload is.
     pub bytes: u64,
     /// How many messages are fed for each run, or once for all of a topic.
     pub count: u64,
+    /// How many partitions a topic has.
+    pub partitions: u32,
+    /// How many keys there are; 0 where a scenario is not about keys.
+    pub keys: u64,
+    /// Each message of this number is of one key more; 0 for none.
+    pub rare: u64,
+    /// Over how many bindings the input is spread, each with a destination of its own; 0 for the one with its own name.
+    pub bindings: u64,
+    /// What is run at several sizes.
+    pub sizes: Sizes,
+    /// Whether latency is measured at a part of the full rate, after the rounds.
+    pub latency: bool,
+    /// Whether what was fed is deleted when the scenario is done.
+    pub large: bool,
     /// Who runs.
     pub programs: &'static [Program],
     /// What is asked of Bindery.
     pub targets: &'static [Target],
+    /// How long one round takes without peers, in seconds, on a machine with two cores.
+    pub seconds: u64,
+}
+
+/// What most scenarios have.
+pub(super) const COMMON: Plan = Plan {
+    name: "",
+    what: "",
+    scenario: "",
+    work: Work::Nothing,
+    how: How::Steady,
+    bytes: 512,
+    count: 0,
+    partitions: 4,
+    keys: 0,
+    rare: 0,
+    bindings: 0,
+    sizes: Sizes::None,
+    latency: false,
+    large: false,
+    programs: &[Program::Bindery],
+    targets: &[],
+    seconds: 0,
+};
+
+/// How a run is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// In its steady state.
+    Steady,
+    /// From the first message to the last of a known number, by the program itself.
+    Whole,
+    /// From the start of the program to its first message.
+    Start,
+    /// What memory is resident after some idle seconds.
+    Idle,
 }
 
 /// What is fed to a scenario and what comes out of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// A topic of 4 partitions is read.
+    /// A topic is read.
     Topic,
     /// A topic is read and another is written.
     TopicToTopic,
@@ -43,181 +95,86 @@ pub enum Work {
     Nothing,
 }
 
-const CONSUMERS: &[Program] = &[Program::Raw, Program::Bindery];
-const WITH_PEERS: &[Program] = &[
-    Program::Raw,
-    Program::Bindery,
-    Program::RustStream,
-    Program::RustStreamTuned,
-    Program::Spring,
-    Program::SpringTuned,
-];
-const PIPES: &[Program] = &[
-    Program::Raw,
-    Program::RawFuture,
-    Program::Bindery,
-    Program::RustStream,
-    Program::RustStreamTuned,
-    Program::Spring,
-    Program::SpringTuned,
-];
-
-const fn of_raw(at_least: f64) -> Target {
-    Target::Ratio {
-        twin: Program::Raw,
-        at_least,
-    }
+/// The sizes at which a scenario runs in each round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sizes {
+    /// Only one.
+    None,
+    /// So many partitions.
+    Partitions(&'static [u64]),
+    /// So many bindings.
+    Bindings(&'static [u64]),
+    /// So many messages.
+    Messages(&'static [u64]),
 }
 
-/// Every scenario, in the order in which they are run.
-pub const PLANS: &[Plan] = &[
-    Plan {
-        name: "memory-dispatch",
-        what: "messages of 100 bytes wait in the memory binder, and one thread hands them to a listener that looks at their origin",
-        scenario: "memory-dispatch",
-        work: Work::Nothing,
-        bytes: 100,
-        count: 14_000_000,
-        programs: &[Program::Bindery],
-        targets: &[Target::Rate {
-            at_least: 2_000_000.0,
-        }],
-    },
-    Plan {
-        name: "kafka-consume",
-        what: "orders of 512 bytes are read from 4 partitions, decoded, and committed",
-        scenario: "kafka-consume",
-        work: Work::Topic,
-        bytes: 512,
-        count: 8_000_000,
-        programs: WITH_PEERS,
-        targets: &[of_raw(0.90)],
-    },
-    Plan {
-        name: "kafka-pipe",
-        what: "orders are read from 4 partitions, decoded, priced, encoded and published in order; the input is committed when the output is confirmed",
-        scenario: "kafka-pipe",
-        work: Work::TopicToTopic,
-        bytes: 512,
-        count: 8_000_000,
-        programs: PIPES,
-        targets: &[
-            of_raw(0.85),
-            Target::Ratio {
-                twin: Program::RawFuture,
-                at_least: 1.0,
-            },
-        ],
-    },
-    Plan {
-        name: "kafka-batch",
-        what: "orders are read from 4 partitions and handled 500 at a time",
-        scenario: "kafka-batch",
-        work: Work::Topic,
-        bytes: 512,
-        count: 8_000_000,
-        programs: CONSUMERS,
-        targets: &[of_raw(0.95)],
-    },
-    Plan {
-        name: "kafka-bridge",
-        what: "64 callers publish orders through the stream bridge, each waiting for its confirmation; the twin has 64 outstanding",
-        scenario: "kafka-bridge",
-        work: Work::ToTopic,
-        bytes: 512,
-        count: 1_200_000,
-        programs: CONSUMERS,
-        targets: &[of_raw(0.90)],
-    },
-    Plan {
-        name: "kafka-large",
-        what: "orders of 100 KiB are read from 4 partitions, decoded, and committed",
-        scenario: "kafka-large",
-        work: Work::Topic,
-        bytes: 102_400,
-        count: 70_000,
-        programs: CONSUMERS,
-        targets: &[of_raw(0.95)],
-    },
-    Plan {
-        name: "rabbit-consume-classic",
-        what: "orders of 512 bytes are read from a classic queue, decoded, and acknowledged",
-        scenario: "rabbit-consume",
-        work: Work::Queue("classic"),
-        bytes: 512,
-        count: 400_000,
-        programs: WITH_PEERS,
-        targets: &[of_raw(0.95)],
-    },
-    Plan {
-        name: "rabbit-consume-quorum",
-        what: "the same from a quorum queue",
-        scenario: "rabbit-consume",
-        work: Work::Queue("quorum"),
-        bytes: 512,
-        count: 300_000,
-        programs: CONSUMERS,
-        targets: &[of_raw(0.95)],
-    },
-    Plan {
-        name: "rabbit-pipe",
-        what: "orders are read from a classic queue, decoded, priced, encoded and published in order, mandatory; the input is acknowledged when the output is confirmed",
-        scenario: "rabbit-pipe",
-        work: Work::QueueToExchange,
-        bytes: 512,
-        count: 150_000,
-        programs: WITH_PEERS,
-        targets: &[of_raw(0.90)],
-    },
-    Plan {
-        name: "rabbit-batch",
-        what: "orders are read from a classic queue and handled 500 at a time",
-        scenario: "rabbit-batch",
-        work: Work::Queue("classic"),
-        bytes: 512,
-        count: 400_000,
-        programs: CONSUMERS,
-        targets: &[of_raw(0.95)],
-    },
-    Plan {
-        name: "rabbit-bridge",
-        what: "64 callers publish orders through the stream bridge, each waiting for its confirmation; the twin has 64 outstanding",
-        scenario: "rabbit-bridge",
-        work: Work::ToExchange,
-        bytes: 512,
-        count: 150_000,
-        programs: CONSUMERS,
-        targets: &[of_raw(0.90)],
-    },
-    Plan {
-        name: "rabbit-large",
-        what: "orders of 100 KiB are read from a classic queue, decoded, and acknowledged",
-        scenario: "rabbit-large",
-        work: Work::Queue("classic"),
-        bytes: 102_400,
-        count: 30_000,
-        programs: CONSUMERS,
-        targets: &[of_raw(0.95)],
-    },
-];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_scenario_has_a_name_of_its_own_and_asks_for_something() {
-        for (number, plan) in PLANS.iter().enumerate() {
-            assert!(
-                PLANS[..number].iter().all(|other| other.name != plan.name),
-                "{}",
-                plan.name
-            );
-            assert!(
-                plan.programs.contains(&Program::Bindery) && !plan.targets.is_empty(),
-                "{}",
-                plan.name
-            );
+impl Plan {
+    /// The same scenario for each of its sizes.
+    pub(super) fn sized(&self) -> Vec<(Self, Option<u64>)> {
+        let of = |sizes: &[u64], set: fn(&mut Self, u64)| {
+            let each = sizes.iter().map(|&size| {
+                let mut plan = *self;
+                set(&mut plan, size);
+                (plan, Some(size))
+            });
+            each.collect()
+        };
+        match self.sizes {
+            Sizes::None => vec![(*self, None)],
+            Sizes::Partitions(sizes) => of(sizes, |plan, size| {
+                plan.partitions = u32::try_from(size).unwrap_or(u32::MAX);
+            }),
+            Sizes::Bindings(sizes) => of(sizes, |plan, size| plan.bindings = size),
+            Sizes::Messages(sizes) => of(sizes, |plan, size| plan.count = size),
         }
+    }
+
+    /// Whether it reads a queue.
+    pub(super) fn reads_a_queue(&self) -> bool {
+        matches!(self.work, Work::Queue(_) | Work::QueueToExchange)
+    }
+
+    /// Whether it reads topics.
+    pub(super) fn reads_a_topic(&self) -> bool {
+        matches!(self.work, Work::Topic | Work::TopicToTopic)
+    }
+
+    /// The type of its queue.
+    pub(super) fn queue_kind(&self) -> &'static str {
+        if let Work::Queue(kind) = self.work {
+            kind
+        } else {
+            "classic"
+        }
+    }
+
+    /// The topics or destinations that it reads.
+    pub(super) fn inputs(&self) -> Vec<String> {
+        let base = self.input();
+        match self.bindings {
+            0 => vec![base],
+            bindings => (0..bindings).map(|number| format!("{base}-{number}")).collect(),
+        }
+    }
+
+    /// What the names of its inputs begin with: equal inputs have equal names, so that scenarios share them.
+    pub(super) fn input(&self) -> String {
+        let mut name = format!("bench-{}", self.bytes);
+        if self.reads_a_topic() && self.partitions != COMMON.partitions {
+            name += &format!("-p{}", self.partitions);
+        }
+        if self.keys > 0 {
+            name += &format!("-k{}-{}", self.keys, self.rare);
+        }
+        if self.bindings > 0 {
+            name += &format!("-b{}", self.bindings);
+        }
+        if self.how == How::Start {
+            name += "-start";
+        }
+        if self.reads_a_queue() {
+            name += &format!("-{}", self.queue_kind());
+        }
+        name
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 
 use super::feeder::Fed;
-use super::plan::{Plan, Work};
+use super::plan::{How, Plan, Work};
 use crate::stats::Program;
 
 /// Where the programs are.
@@ -25,11 +25,11 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// The command that runs `program`, without what differs from run to run.
-    pub(super) fn command(&self, program: Program, plan: &Plan, fed: &Fed) -> Result<Command> {
+    /// The command that runs `program`. A program that measures itself does so for `millis`.
+    pub(super) fn command(&self, program: Program, plan: &Plan, fed: &Fed, millis: u128) -> Result<Command> {
         let path = match program {
-            Program::Raw | Program::RawFuture | Program::Undisturbed => &self.raw,
-            Program::Bindery => &self.service,
+            Program::Raw | Program::RawFuture => &self.raw,
+            Program::Bindery | Program::Undisturbed => &self.service,
             Program::RustStream | Program::RustStreamTuned => &self.ruststream,
             Program::Spring | Program::SpringTuned => &self.spring,
         };
@@ -46,20 +46,35 @@ impl Programs {
             Program::RawFuture => "kafka-pipe-future",
             _ => plan.scenario,
         };
-        let reads_a_queue = matches!(plan.work, Work::Queue(_) | Work::QueueToExchange);
         let input = match program {
             // The twin knows queues, not destinations and groups.
-            Program::Raw if reads_a_queue => fed.queue(),
+            Program::Raw if plan.reads_a_queue() => fed.queue(),
             _ => fed.input.clone(),
         };
         if matches!(program, Program::RustStreamTuned | Program::SpringTuned) {
             command.env("BENCH_TUNED", "1");
         }
+        if program == Program::Bindery && plan.rare > 0 {
+            command.env("BENCH_SLOW", "1");
+        }
+        if plan.work == Work::Queue("quorum") {
+            command.env("BENCH_QUORUM", "true");
+        }
+        if plan.keys > 0 {
+            command.env("BENCH_BY_KEY", "1");
+        }
+        if plan.how == How::Whole && plan.work != Work::Nothing {
+            command.env("BENCH_EXPECTED", fed.count.to_string());
+        }
         command
             .env("BENCH_SCENARIO", scenario)
             .env("BENCH_INPUT", input)
+            .env("BENCH_OUTPUT", &fed.output)
+            .env("BENCH_GROUP", fed.group())
             .env("BENCH_COUNT", fed.count.to_string())
             .env("BENCH_BYTES", plan.bytes.to_string())
+            .env("BENCH_BINDINGS", plan.bindings.to_string())
+            .env("BENCH_MILLIS", millis.to_string())
             .env("BENCH_CALLERS", "64");
         Ok(command)
     }

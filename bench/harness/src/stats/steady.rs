@@ -22,7 +22,7 @@ impl Progress {
     pub fn of(line: &Line) -> Option<Self> {
         match *line {
             Line::Progress { micros, handled } => Some(Self { micros, handled }),
-            Line::Latency { .. } | Line::End { .. } => None,
+            Line::First { .. } | Line::Measured { .. } | Line::Latency { .. } | Line::End { .. } => None,
         }
     }
 }

@@ -21,7 +21,7 @@ impl Bench {
     /// Reads the variables and begins to tell the harness.
     pub(crate) fn start() -> Result<&'static Self> {
         let settings = Settings::from_environment()?;
-        let meter = Meter::new(settings.latency)?;
+        let meter = Meter::new(&settings)?;
         meter.tell();
         let tuned = std::env::var("BENCH_TUNED").is_ok_and(|value| value == "1");
         BENCH

@@ -6,7 +6,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use bench_common::{Meter, Order, Settings, meter};
+use bench_common::{Meter, Order, Settings, Stop, meter};
 use rdkafka::ClientContext;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
@@ -16,7 +16,7 @@ use super::clients;
 /// How long the loop waits at most before it looks again.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-pub(super) fn run(settings: &Settings, meter: &Meter) -> Result<()> {
+pub(super) fn run(settings: &Settings, meter: &Meter, stop: &Stop) -> Result<()> {
     let window = Window {
         outstanding: AtomicUsize::new(0),
         failure: OnceLock::new(),
@@ -30,6 +30,9 @@ pub(super) fn run(settings: &Settings, meter: &Meter) -> Result<()> {
     let mut json = Vec::with_capacity(settings.bytes + 64);
     for id in 0..settings.count {
         window.wait_below(settings.callers)?;
+        if stop.told() {
+            break;
+        }
         order.id = id;
         order.sequence = id;
         order.sent = meter::now();

@@ -19,7 +19,7 @@ pub(crate) fn run(settings: &Settings, meter: &Meter) -> Result<()> {
         "kafka-batch" => batch::run(settings, meter, &stop),
         "kafka-pipe" => pipe::run(settings, meter, &stop),
         "kafka-pipe-future" => pipe_future::run(settings, meter, &stop),
-        "kafka-bridge" => bridge::run(settings, meter),
+        "kafka-bridge" => bridge::run(settings, meter, &stop),
         other => bail!("`BENCH_SCENARIO` is `{other}`, which has no twin on Kafka"),
     }
 }

@@ -2,20 +2,27 @@
 
 use anyhow::Result;
 use bench_common::meter::now;
-use bench_common::{Meter, Order, Settings};
+use bench_common::{Meter, Order, Settings, Stop};
 
 use crate::rabbit::link::{confirming_channel, connect};
 use crate::rabbit::window::Window;
 
 pub(crate) async fn run(settings: &Settings, meter: &Meter) -> Result<()> {
+    let stop = Stop::on_sigterm()?;
     let connection = connect(settings).await?;
     let mut window = Window::new(confirming_channel(&connection).await?, &settings.output);
+    let mut order = Order::sample(0, 0, 0, 0, settings.bytes);
     for id in 0..settings.count {
+        if stop.told() {
+            break;
+        }
         if window.len() == settings.callers {
             window.confirmed().await?;
             meter.published(1);
         }
-        let order = Order::sample(id, 0, id, now(), settings.bytes);
+        order.id = id;
+        order.sequence = id;
+        order.sent = now();
         window.publish(serde_json::to_vec(&order)?, ());
     }
     while !window.is_empty() {

@@ -13,6 +13,8 @@ use clap::{Args, Subcommand};
 use rdkafka::ClientConfig;
 use serde::Serialize;
 
+use super::Keys;
+
 /// What to do with Kafka.
 #[derive(Debug, Subcommand)]
 pub enum KafkaCommand {
@@ -29,8 +31,12 @@ pub enum KafkaCommand {
         /// The size of a payload.
         #[arg(long, default_value_t = 512)]
         bytes: usize,
+        /// The keys.
+        #[command(flatten)]
+        keys: Keys,
     },
-    /// Publishes at a steady rate, whether anybody keeps up or not; `sent` is when a message was meant to be sent.
+    /// Publishes at a steady rate, whether anybody keeps up or not, behind what is there; `sent` is when a message was
+    /// meant to be sent. SIGTERM ends it early.
     KafkaPace {
         /// The topic.
         #[command(flatten)]
@@ -62,9 +68,9 @@ pub enum KafkaCommand {
         /// The consumer group.
         #[arg(long)]
         group: String,
-        /// The topic.
-        #[arg(long)]
-        topic: String,
+        /// The topics.
+        #[arg(long = "topic", required = true)]
+        topics: Vec<String>,
     },
     /// Deletes topics that are there.
     KafkaDrop {
@@ -103,7 +109,12 @@ impl Topic {
 pub fn run(command: &KafkaCommand) -> Result<()> {
     match command {
         KafkaCommand::KafkaCreate(topic) => topics::create(topic),
-        KafkaCommand::KafkaFill { topic, count, bytes } => fill::run(topic, *count, *bytes),
+        KafkaCommand::KafkaFill {
+            topic,
+            count,
+            bytes,
+            keys,
+        } => fill::run(topic, *count, *bytes, *keys),
         KafkaCommand::KafkaPace {
             topic,
             rate,
@@ -111,7 +122,7 @@ pub fn run(command: &KafkaCommand) -> Result<()> {
             bytes,
         } => pace::run(topic, *rate, *seconds, *bytes),
         KafkaCommand::KafkaDrain { topic, expect, live } => drain::run(topic, *expect, *live),
-        KafkaCommand::KafkaCommitted { group, topic } => topics::committed(group, topic),
+        KafkaCommand::KafkaCommitted { group, topics } => topics::committed(group, topics),
         KafkaCommand::KafkaDrop { topics } => topics::delete(topics),
     }
 }

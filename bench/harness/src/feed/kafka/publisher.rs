@@ -11,7 +11,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 
-use super::config;
+use super::{Keys, config};
 
 /// How long the brokers have for the last messages.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,11 +24,12 @@ pub(super) struct Publisher<'a> {
     order: Order,
     json: Vec<u8>,
     bytes: usize,
+    keys: Keys,
 }
 
 impl<'a> Publisher<'a> {
     /// One that has met the brokers already. `linger` is in milliseconds.
-    pub(super) fn new(topic: &'a str, bytes: usize, linger: &str) -> Result<Self> {
+    pub(super) fn new(topic: &'a str, bytes: usize, keys: Keys, linger: &str) -> Result<Self> {
         let producer: ThreadedProducer<_> = config()?
             .set("enable.idempotence", "true")
             .set("linger.ms", linger)
@@ -42,6 +43,7 @@ impl<'a> Publisher<'a> {
             order: Order::sample(0, 0, 0, 0, 0),
             json: Vec::with_capacity(bytes),
             bytes,
+            keys,
         })
     }
 
@@ -52,8 +54,14 @@ impl<'a> Publisher<'a> {
         self.order.partition = partition;
         self.order.sequence = sequence;
         self.order.sent = sent;
+        let key = match self.keys.of(id) {
+            Some(key) => {
+                self.order.customer.clone_from(&key);
+                key
+            }
+            None => self.order.key(),
+        };
         padded(&self.order, self.bytes, &mut self.json)?;
-        let key = self.order.key();
         let mut record = BaseRecord::to(self.topic)
             .partition(i32::try_from(partition)?)
             .key(&key)

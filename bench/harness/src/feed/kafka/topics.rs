@@ -19,7 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Makes a topic unless it is there with as many partitions.
 pub(super) fn create(topic: &Topic) -> Result<()> {
     let partitions = i32::try_from(topic.partitions)?;
-    let new = NewTopic::new(&topic.name, partitions, TopicReplication::Fixed(1));
+    // What was filled once serves for days, and what is deleted makes room at once.
+    let new = NewTopic::new(&topic.name, partitions, TopicReplication::Fixed(1))
+        .set("retention.ms", "-1")
+        .set("file.delete.delay.ms", "1000");
     let made = ask(async |admin, options| admin.create_topics([&new], options).await)?;
     match made.into_iter().next() {
         Some(Ok(_)) => await_that(|| Ok(ends(&topic.name).is_ok_and(|ends| !ends.is_empty()))),
@@ -55,26 +58,34 @@ pub(super) fn delete(topics: &[String]) -> Result<()> {
 
 /// By partition, the offset that the next message will have.
 pub(super) fn ends(topic: &str) -> Result<Vec<i64>> {
+    Ok(reaches(topic)?.into_iter().map(|(_, end)| end).collect())
+}
+
+/// Whether the first message of each partition is still there.
+pub(super) fn is_whole(topic: &str) -> Result<bool> {
+    Ok(reaches(topic)?.into_iter().all(|(start, _)| start == 0))
+}
+
+/// By partition, where it begins and ends.
+fn reaches(topic: &str) -> Result<Vec<(i64, i64)>> {
     let reader: BaseConsumer = config()?.create()?;
     partitions(&reader, topic)?
         .into_iter()
         .map(|partition| {
-            let (_, end) = reader
-                .fetch_watermarks(topic, partition, PATIENCE)
-                .with_context(|| {
-                    format!("how far partition {partition} of `{topic}` reaches is not known")
-                })?;
-            Ok(end)
+            let marks = reader.fetch_watermarks(topic, partition, PATIENCE);
+            marks.with_context(|| format!("how far partition {partition} of `{topic}` reaches is not known"))
         })
         .collect()
 }
 
 /// Tells the sum of the offsets that a group has committed.
-pub(super) fn committed(group: &str, topic: &str) -> Result<()> {
+pub(super) fn committed(group: &str, topics: &[String]) -> Result<()> {
     let reader: BaseConsumer = config()?.set("group.id", group).create()?;
     let mut asked = TopicPartitionList::new();
-    for partition in partitions(&reader, topic)? {
-        asked.add_partition(topic, partition);
+    for topic in topics {
+        for partition in partitions(&reader, topic)? {
+            asked.add_partition(topic, partition);
+        }
     }
     let found = reader.committed_offsets(asked, PATIENCE)?;
     let offset = |offset| match offset {

@@ -40,18 +40,24 @@ pub(super) fn drain_queue(exchange: &str) -> String {
     format!("{exchange}.drain")
 }
 
-/// Declares and empties a queue that a program consumes.
-pub(super) async fn declare_input(channel: &Channel, queue: &Queue) -> Result<()> {
+/// Declares a queue that a program consumes, and empties it if that is wanted.
+pub(super) async fn declare_input(channel: &Channel, queue: &Queue, empty: bool) -> Result<()> {
     let mut arguments = FieldTable::default();
     if matches!(queue.kind, QueueKind::Quorum) {
         arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
     }
-    declare(channel, destination(&queue.name)?, &queue.name, arguments).await
+    declare(channel, destination(&queue.name)?, &queue.name, arguments).await?;
+    if empty {
+        purge(channel, &queue.name).await?;
+    }
+    Ok(())
 }
 
 /// Declares an exchange that a program publishes to, with an empty queue.
 pub(super) async fn declare_output(channel: &Channel, exchange: &str) -> Result<()> {
-    declare(channel, exchange, &drain_queue(exchange), FieldTable::default()).await
+    let queue = drain_queue(exchange);
+    declare(channel, exchange, &queue, FieldTable::default()).await?;
+    purge(channel, &queue).await
 }
 
 async fn declare(channel: &Channel, exchange: &str, queue: &str, arguments: FieldTable) -> Result<()> {
@@ -70,6 +76,10 @@ async fn declare(channel: &Channel, exchange: &str, queue: &str, arguments: Fiel
     channel
         .queue_bind(queue.into(), exchange.into(), "#".into(), bind, none())
         .await?;
+    Ok(())
+}
+
+async fn purge(channel: &Channel, queue: &str) -> Result<()> {
     channel
         .queue_purge(queue.into(), QueuePurgeOptions::default())
         .await?;

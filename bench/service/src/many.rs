@@ -1,6 +1,6 @@
 //! A service with many bindings, as many as the harness says.
 
-use bindery::{Application, listeners};
+use bindery::Application;
 
 use crate::listeners;
 
@@ -8,7 +8,7 @@ use crate::listeners;
 pub(crate) fn bindings(application: Application, count: usize, input: &str) -> Application {
     (0..count).fold(application, |application, number| {
         let binding = format!("part{number}-in-0");
-        let mut defined = listeners![listeners::consume];
+        let mut defined = bindery::listeners![listeners::consume];
         for listener in &mut defined {
             // A team would write that many functions; the names of functions are static.
             listener.function = format!("part{number}").leak();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use bench_common::meter::{Reading, now};
 use bench_common::{Meter, Order, Settings, Stop};
-use bindery::{Application, BindingHandle, BindingState, Running, StreamBridge, listeners};
+use bindery::{Application, BindingHandle, BindingState, Running, StreamBridge};
 
 use crate::listeners;
 
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) async fn dispatch(application: Application, settings: &Settings, meter: &Meter) -> Result<()> {
     let stop = Stop::on_sigterm()?;
     let running = application
-        .listeners(listeners![listeners::dispatch])
+        .listeners(bindery::listeners![listeners::dispatch])
         .start()
         .await?;
     meter.tell();
@@ -112,7 +112,7 @@ impl<'a> Waves<'a> {
 pub(crate) async fn start(application: Application, settings: &Settings, meter: &Meter) -> Result<()> {
     let stop = Stop::on_sigterm()?;
     let running = application
-        .listeners(listeners![listeners::consume])
+        .listeners(bindery::listeners![listeners::consume])
         .start()
         .await?;
     meter.tell();

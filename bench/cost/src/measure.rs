@@ -78,7 +78,8 @@ impl Measure<'_> {
         let file = folder.path().join("callgrind.out");
         let mut command = Command::new("valgrind");
         command
-            .arg("--tool=callgrind")
+            // Threads take turns, so that none waits for long while another polls.
+            .args(["--tool=callgrind", "--fair-sched=try"])
             .arg(format!("--callgrind-out-file={}", file.display()))
             .arg(format!("--zero-before={BEGIN}"))
             .arg(self.program)

@@ -44,13 +44,11 @@ fn main() -> Result<ExitCode> {
         list(&plans, arguments.rounds);
         return Ok(ExitCode::SUCCESS);
     }
-    let bench = Bench {
-        programs: programs()?,
-        rounds: if arguments.quick { 1 } else { arguments.rounds },
-        quick: arguments.quick,
-        peers: arguments.peers,
-        token: format!("b{}", seconds_since_1970() % 10_000_000),
-    };
+    let token = format!("b{}", seconds_since_1970() % 10_000_000);
+    let mut bench = Bench::new(programs()?, token);
+    bench.rounds = if arguments.quick { 1 } else { arguments.rounds };
+    bench.quick = arguments.quick;
+    bench.peers = arguments.peers;
     let results = checkout().join("bench/results");
     let mut whole = Report::default();
     for plan in plans {

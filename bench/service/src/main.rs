@@ -7,6 +7,8 @@ mod many;
 mod memory;
 mod publisher;
 
+use std::sync::atomic::Ordering;
+
 use anyhow::{Context, Result, bail};
 use bench_common::{Meter, Settings};
 use bindery::Application;
@@ -66,6 +68,10 @@ async fn run(settings: Settings, meter: Meter) -> Result<()> {
 async fn listen(application: Application, meter: &Meter) -> Result<()> {
     meter.tell();
     application.run().await?;
+    let slept = listeners::SLEPT.load(Ordering::Relaxed);
+    if slept > 0 {
+        eprintln!("the handlers slept {:.3} s in all", slept as f64 / 1e6);
+    }
     meter.end();
     Ok(())
 }

@@ -220,6 +220,19 @@ mod tests {
     }
 
     #[test]
+    fn a_time_is_compared_with_that_of_the_twin_in_the_same_round() {
+        let run = |program, seconds| Run::whole(program, seconds, 0.0, 0, 24.0);
+        let runs = vec![run(Program::Raw, 0.2), run(Program::Bindery, 0.6)];
+        let beyond = |at_most| Target::SecondsBeyond {
+            twin: Program::Raw,
+            at_most,
+        };
+        let measured = vec![Round { runs }; 5];
+        assert_eq!(with(beyond(0.5), measured.clone()).verdict, Verdict::Held);
+        assert_eq!(with(beyond(0.3), measured).verdict, Verdict::Missed);
+    }
+
+    #[test]
     fn a_bump_at_one_size_misses_flatness() {
         let flat = Target::Flat {
             cost: Measure::TimePerMillion,

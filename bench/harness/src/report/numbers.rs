@@ -29,9 +29,10 @@ pub(super) fn digits(figure: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Microseconds: `850 µs`, `1.25 ms`, `2.5 s`.
+/// Microseconds: `850 µs`, `1.25 ms`, `2.5 s`; a difference may be below zero.
 pub(super) fn micros(micros: f64) -> String {
     match micros {
+        micros if micros < 0.0 => format!("-{}", self::micros(-micros)),
         micros if micros >= 999_500.0 => format!("{} s", digits(micros / 1e6)),
         micros if micros >= 999.5 => format!("{} ms", digits(micros / 1e3)),
         micros => format!("{} µs", digits(micros)),
@@ -84,6 +85,7 @@ mod tests {
             (1_254.0, "1.25 ms"),
             (2_500_000.0, "2.5 s"),
             (999.7, "1 ms"),
+            (-1_254.0, "-1.25 ms"),
         ] {
             assert_eq!(micros(figure), text);
         }

@@ -1,7 +1,7 @@
 //! What surrounds a run: another program feeds it before, and looks after it at what was settled and what came out.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -15,9 +15,8 @@ use super::plan::{How, Plan, Work};
 #[derive(Debug)]
 pub(super) struct Feeder {
     program: PathBuf,
-    quick: bool,
-    /// Topics that are full: filling takes longer than reading, so they serve all runs.
-    topics: RefCell<HashSet<String>>,
+    /// How many messages are in topics: filling takes longer than reading, so they serve all runs.
+    topics: RefCell<HashMap<String, u64>>,
     /// Queues that were filled: what a run has left in them serves the next.
     queues: RefCell<HashMap<String, Left>>,
 }
@@ -65,20 +64,19 @@ impl Fed {
 }
 
 impl Feeder {
-    pub(super) fn new(program: PathBuf, quick: bool) -> Self {
+    pub(super) fn new(program: PathBuf) -> Self {
         Self {
             program,
-            quick,
             topics: RefCell::default(),
             queues: RefCell::default(),
         }
     }
 
     /// Fills what the run reads, and makes what it writes to.
-    pub(super) fn prepare(&self, plan: &Plan, run: &str) -> Result<Fed> {
+    pub(super) fn prepare(&self, plan: &Plan, run: &str, quick: bool) -> Result<Fed> {
         let mut fed = Fed {
             // What is measured as a whole stays whole.
-            count: if self.quick && plan.how == How::Steady {
+            count: if quick && plan.how == How::Steady {
                 plan.count / 2
             } else {
                 plan.count
@@ -90,7 +88,7 @@ impl Feeder {
             fed.group = Some(run.to_owned());
             self.fill_topics(plan, fed.count)?;
         } else if plan.reads_a_queue() {
-            self.fill_queue(plan, &fed.queue(), fed.count)?;
+            fed.count = self.fill_queue(plan, &fed.queue(), fed.count)?;
         }
         match plan.work {
             Work::TopicToTopic | Work::ToTopic => {
@@ -108,9 +106,14 @@ impl Feeder {
 
     fn fill_topics(&self, plan: &Plan, count: u64) -> Result<()> {
         let inputs = plan.inputs();
-        let each = (count / inputs.len().max(1) as u64).to_string();
+        let each = count / inputs.len().max(1) as u64;
         for topic in inputs {
-            if self.topics.borrow().contains(&topic) {
+            if self
+                .topics
+                .borrow()
+                .get(&topic)
+                .is_some_and(|there| *there >= each)
+            {
                 continue;
             }
             println!("{:<24} filling topic `{topic}` up to {each} messages", plan.name);
@@ -119,7 +122,7 @@ impl Feeder {
                 "--topic",
                 &topic,
                 "--count",
-                &each,
+                &each.to_string(),
                 "--partitions",
                 &plan.partitions.to_string(),
                 "--bytes",
@@ -129,12 +132,13 @@ impl Feeder {
                 "--rare",
                 &plan.rare.to_string(),
             ])?;
-            self.topics.borrow_mut().insert(topic);
+            self.topics.borrow_mut().insert(topic, each);
         }
         Ok(())
     }
 
-    fn fill_queue(&self, plan: &Plan, queue: &str, count: u64) -> Result<()> {
+    /// Fills a queue up to `count` messages, and gives how many there are: it may have more already.
+    fn fill_queue(&self, plan: &Plan, queue: &str, count: u64) -> Result<u64> {
         // Forgotten until it is full again: what a failed run has left is not known.
         let left = self.queues.borrow_mut().remove(queue).unwrap_or_default();
         let more = count.saturating_sub(left.count);
@@ -157,11 +161,11 @@ impl Feeder {
             &plan.rare.to_string(),
         ])?;
         let full = Left {
-            count,
+            count: left.count + more,
             next: left.next + more,
         };
         self.queues.borrow_mut().insert(queue.to_owned(), full);
-        Ok(())
+        Ok(full.count)
     }
 
     /// Forgets what is in the queue of a run that failed, so that it is filled anew.

@@ -17,7 +17,7 @@ pub use plan::{How, Plan, Sizes, Work};
 pub use plans::PLANS;
 pub use programs::Programs;
 
-use crate::report::ScenarioReport;
+use crate::report::{ROUNDS, ScenarioReport};
 use crate::run::feeder::{Fed, Feeder};
 use crate::run::subject::{Subject, Usage};
 use crate::stats::{Program, Round, Run, WARM_UP, steady};
@@ -50,9 +50,23 @@ pub struct Bench {
     pub peers: bool,
     /// Tells the runs of this bench from earlier ones, in the names of groups and topics.
     pub token: String,
+    /// What is fed serves all scenarios that it suits.
+    feeder: Feeder,
 }
 
 impl Bench {
+    /// Five rounds of everything but the peers.
+    pub fn new(programs: Programs, token: String) -> Self {
+        Self {
+            feeder: Feeder::new(programs.feed.clone()),
+            programs,
+            rounds: ROUNDS,
+            quick: false,
+            peers: false,
+            token,
+        }
+    }
+
     /// Runs one scenario.
     ///
     /// # Errors
@@ -63,7 +77,7 @@ impl Bench {
         if self.quick {
             report.unjudged = Some("a quick look".to_owned());
         }
-        let feeder = Feeder::new(self.programs.feed.clone(), self.quick);
+        let feeder = &self.feeder;
         let mut programs: Vec<Program> = plan.programs.to_vec();
         programs.retain(|program| !program.is_peer() || self.peers);
         let sizes = plan.sized();
@@ -73,7 +87,7 @@ impl Bench {
                 // Who runs first has the colder caches; it is another one each round.
                 for step in 0..programs.len() {
                     let program = programs[(number + step) % programs.len()];
-                    match self.run(plan, program, *size, number, &feeder) {
+                    match self.run(plan, program, *size, number) {
                         Ok(run) => {
                             tell(plan, &run);
                             round.runs.push(run);
@@ -93,7 +107,7 @@ impl Bench {
             report.rounds.push(round);
         }
         if plan.latency {
-            self.latency(plan, &feeder, &mut report);
+            self.latency(plan, feeder, &mut report);
         }
         if plan.large {
             for (plan, _) in &sizes {
@@ -103,14 +117,8 @@ impl Bench {
         Ok(report)
     }
 
-    fn run(
-        &self,
-        plan: &Plan,
-        program: Program,
-        size: Option<u64>,
-        number: usize,
-        feeder: &Feeder,
-    ) -> Result<Run> {
+    fn run(&self, plan: &Plan, program: Program, size: Option<u64>, number: usize) -> Result<Run> {
+        let feeder = &self.feeder;
         let size_name = size.map(|size| format!("-{size}")).unwrap_or_default();
         let name = format!(
             "{}-{}{size_name}-{}-{number}",
@@ -118,7 +126,7 @@ impl Bench {
             plan.name,
             program.name()
         );
-        let fed = feeder.prepare(plan, &name)?;
+        let fed = feeder.prepare(plan, &name, self.quick)?;
         let command = self
             .programs
             .command(program, plan, &fed, self.asked(size).as_millis())?;

@@ -192,7 +192,7 @@ pub const PLANS: &[Plan] = &[
     },
     Plan {
         name: "kafka-slow-key",
-        what: "orders of 200 keys from one partition, `ordering: key`; each 10,000th is of one key more, which takes 20 ms for each, or none when undisturbed",
+        what: "orders of 200 keys from one partition, `ordering: key`; each 10,000th is of one key more, which takes 10 ms for each, or none when undisturbed",
         scenario: "kafka-slow",
         work: Work::Topic,
         count: 4_000_000,
@@ -359,7 +359,7 @@ pub const PLANS: &[Plan] = &[
     },
     Plan {
         name: "rabbit-slow-key",
-        what: "orders of 200 keys from a classic queue, `ordering: key`; each 2,000th is of one key more, which takes 20 ms for each, or none when undisturbed",
+        what: "orders of 200 keys from a classic queue, `ordering: key`; each 2,000th is of one key more, which takes 10 ms for each, or none when undisturbed",
         scenario: "rabbit-slow",
         work: Work::Queue("classic"),
         count: 400_000,

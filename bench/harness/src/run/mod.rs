@@ -109,10 +109,9 @@ impl Bench {
         if plan.latency {
             self.latency(plan, feeder, &mut report);
         }
-        if plan.large {
-            for (plan, _) in &sizes {
-                feeder.drop_inputs(plan)?;
-            }
+        let kept = |input: &Plan| PLANS.iter().any(|plan| !plan.large && plan.input() == input.input());
+        for (plan, _) in sizes.iter().filter(|(plan, _)| plan.large && !kept(plan)) {
+            feeder.drop_inputs(plan)?;
         }
         Ok(report)
     }

@@ -32,7 +32,7 @@ pub struct Plan {
     pub sizes: Sizes,
     /// Whether latency is measured at a part of the full rate, after the rounds.
     pub latency: bool,
-    /// Whether what was fed is deleted when the scenario is done.
+    /// Whether what was fed is deleted when the scenario is done, unless others need it.
     pub large: bool,
     /// Who runs.
     pub programs: &'static [Program],

@@ -107,7 +107,7 @@ impl Feeder {
     fn fill_topics(&self, plan: &Plan, count: u64) -> Result<()> {
         let inputs = plan.inputs();
         let each = count / inputs.len().max(1) as u64;
-        for topic in inputs {
+        for (number, topic) in inputs.into_iter().enumerate() {
             if self
                 .topics
                 .borrow()
@@ -131,6 +131,8 @@ impl Feeder {
                 &plan.keys.to_string(),
                 "--rare",
                 &plan.rare.to_string(),
+                "--first-partition",
+                &(number * plan.partitions as usize).to_string(),
             ])?;
             self.topics.borrow_mut().insert(topic, each);
         }

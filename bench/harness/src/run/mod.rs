@@ -109,7 +109,11 @@ impl Bench {
         if plan.latency {
             self.latency(plan, feeder, &mut report);
         }
-        let kept = |input: &Plan| PLANS.iter().any(|plan| !plan.large && plan.input() == input.input());
+        let kept = |input: &Plan| {
+            PLANS
+                .iter()
+                .any(|plan| !plan.large && plan.input() == input.input())
+        };
         for (plan, _) in sizes.iter().filter(|(plan, _)| plan.large && !kept(plan)) {
             feeder.drop_inputs(plan)?;
         }

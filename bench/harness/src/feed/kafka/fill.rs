@@ -7,18 +7,18 @@ use bench_common::meter;
 use serde_json::json;
 
 use super::publisher::Publisher;
-use super::{Keys, Topic, tell, topics};
+use super::{Shape, Topic, tell, topics};
 
 /// Brings a topic to `count` messages. An earlier run that was cut short left partitions of different length, so each
 /// goes on where it ends. A topic whose beginning the broker has thrown away is made anew.
-pub(super) fn run(topic: &Topic, count: u64, bytes: usize, keys: Keys) -> Result<()> {
+pub(super) fn run(topic: &Topic, count: u64, shape: Shape) -> Result<()> {
     topics::create(topic)?;
     if !topics::is_whole(&topic.name)? {
         topics::delete(std::slice::from_ref(&topic.name))?;
         topics::create(topic)?;
     }
     let began = Instant::now();
-    let mut publisher = Publisher::new(&topic.name, bytes, keys, "50")?;
+    let mut publisher = Publisher::new(&topic.name, shape, "50")?;
     let mut fed: u64 = 0;
     let mut starts = Vec::new();
     for end in topics::ends(&topic.name)? {

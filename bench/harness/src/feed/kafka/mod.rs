@@ -34,6 +34,9 @@ pub enum KafkaCommand {
         /// The keys.
         #[command(flatten)]
         keys: Keys,
+        /// The number that orders of the first partition bear, where one program reads several topics.
+        #[arg(long, default_value_t = 0)]
+        first_partition: u32,
     },
     /// Publishes at a steady rate, whether anybody keeps up or not, behind what is there; `sent` is when a message was
     /// meant to be sent. SIGTERM ends it early.
@@ -91,6 +94,15 @@ pub struct Topic {
     pub partitions: u32,
 }
 
+/// What the orders of a topic are like.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shape {
+    bytes: usize,
+    keys: Keys,
+    /// The number that orders of the first partition bear.
+    first_partition: u32,
+}
+
 impl Topic {
     /// The partition and place of a message: they take turns.
     fn place(&self, id: u64) -> (u32, u64) {
@@ -114,7 +126,15 @@ pub fn run(command: &KafkaCommand) -> Result<()> {
             count,
             bytes,
             keys,
-        } => fill::run(topic, *count, *bytes, *keys),
+            first_partition,
+        } => {
+            let shape = Shape {
+                bytes: *bytes,
+                keys: *keys,
+                first_partition: *first_partition,
+            };
+            fill::run(topic, *count, shape)
+        }
         KafkaCommand::KafkaPace {
             topic,
             rate,

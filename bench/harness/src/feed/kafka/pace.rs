@@ -8,7 +8,7 @@ use bench_common::{Stop, meter};
 use serde_json::json;
 
 use super::publisher::Publisher;
-use super::{Keys, Topic, tell, topics};
+use super::{Shape, Topic, tell, topics};
 
 /// How often what is due goes out.
 const TICK: Duration = Duration::from_millis(1);
@@ -28,7 +28,11 @@ pub(super) fn run(topic: &Topic, rate: u64, seconds: u64, bytes: usize) -> Resul
         topic.name
     );
     let first = u64::try_from(ends.iter().sum::<i64>())?;
-    let mut publisher = Publisher::new(&topic.name, bytes, Keys::default(), "1")?;
+    let shape = Shape {
+        bytes,
+        ..Shape::default()
+    };
+    let mut publisher = Publisher::new(&topic.name, shape, "1")?;
     let count = rate.saturating_mul(seconds);
     let (began, began_micros) = (Instant::now(), meter::now());
     let due =

@@ -11,7 +11,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 
-use super::{Keys, config};
+use super::{Shape, config};
 
 /// How long the brokers have for the last messages.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,13 +23,12 @@ pub(super) struct Publisher<'a> {
     topic: &'a str,
     order: Order,
     json: Vec<u8>,
-    bytes: usize,
-    keys: Keys,
+    shape: Shape,
 }
 
 impl<'a> Publisher<'a> {
     /// One that has met the brokers already. `linger` is in milliseconds.
-    pub(super) fn new(topic: &'a str, bytes: usize, keys: Keys, linger: &str) -> Result<Self> {
+    pub(super) fn new(topic: &'a str, shape: Shape, linger: &str) -> Result<Self> {
         let producer: ThreadedProducer<_> = config()?
             .set("enable.idempotence", "true")
             .set("linger.ms", linger)
@@ -41,9 +40,8 @@ impl<'a> Publisher<'a> {
             producer,
             topic,
             order: Order::sample(0, 0, 0, 0, 0),
-            json: Vec::with_capacity(bytes),
-            bytes,
-            keys,
+            json: Vec::with_capacity(shape.bytes),
+            shape,
         })
     }
 
@@ -51,17 +49,17 @@ impl<'a> Publisher<'a> {
     pub(super) fn publish(&mut self, id: u64, partition: u32, sequence: u64, sent: u64) -> Result<()> {
         self.producer.context().judge()?;
         self.order.id = id;
-        self.order.partition = partition;
+        self.order.partition = self.shape.first_partition + partition;
         self.order.sequence = sequence;
         self.order.sent = sent;
-        let key = match self.keys.of(id) {
+        let key = match self.shape.keys.of(id) {
             Some(key) => {
                 self.order.customer.clone_from(&key);
                 key
             }
             None => self.order.key(),
         };
-        padded(&self.order, self.bytes, &mut self.json)?;
+        padded(&self.order, self.shape.bytes, &mut self.json)?;
         let mut record = BaseRecord::to(self.topic)
             .partition(i32::try_from(partition)?)
             .key(&key)

@@ -19,10 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Makes a topic unless it is there with as many partitions.
 pub(super) fn create(topic: &Topic) -> Result<()> {
     let partitions = i32::try_from(topic.partitions)?;
-    // What was filled once serves for days, and what is deleted makes room at once.
-    let new = NewTopic::new(&topic.name, partitions, TopicReplication::Fixed(1))
-        .set("retention.ms", "-1")
-        .set("file.delete.delay.ms", "1000");
+    // What was filled once serves for days.
+    let new = NewTopic::new(&topic.name, partitions, TopicReplication::Fixed(1)).set("retention.ms", "-1");
     let made = ask(async |admin, options| admin.create_topics([&new], options).await)?;
     match made.into_iter().next() {
         Some(Ok(_)) => await_that(|| Ok(ends(&topic.name).is_ok_and(|ends| !ends.is_empty()))),

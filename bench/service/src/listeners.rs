@@ -18,11 +18,13 @@ pub(crate) async fn consume(order: Order, meter: State<Meter>) {
     meter.order(&order);
 }
 
-/// Takes an order and passes it on with its sum.
+/// Takes an order and passes it on with its sum, under the key that it came with.
 #[stream_listener]
-pub(crate) async fn price(order: Order, meter: State<Meter>) -> Order {
+pub(crate) async fn price(order: Order, key: Key, meter: State<Meter>) -> Message<Order> {
     meter.order(&order);
-    order.priced()
+    let mut priced = Message::new(order.priced());
+    priced.key = key.0;
+    priced
 }
 
 /// Takes up to 500 orders at once.

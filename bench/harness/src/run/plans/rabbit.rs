@@ -22,7 +22,7 @@ pub(super) const PLANS: &[Plan] = &[
         what: "the same from a quorum queue",
         scenario: "rabbit-consume",
         work: Work::Queue("quorum"),
-        count: 500_000,
+        count: 700_000,
         large: true,
         programs: TWIN,
         targets: &[of_raw(0.95)],

@@ -138,6 +138,7 @@ impl Suite {
             required_groups: Vec::new(),
             max_in_flight: 1000,
             confirm_timeout: self.fixture.deadline,
+            awaited: false,
             options: Options::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! Codecs: from bytes to values and back, chosen by content type.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -85,9 +86,9 @@ impl Codec {
         }
         match self {
             Self::Json | Self::Text | Self::Bytes => {
-                let bytes = serde_json::to_vec(value).map_err(|error| unencodable::<T>(&error))?;
+                let bytes = to_json(value).map_err(|error| unencodable::<T>(&error))?;
                 Ok(EncodedPayload {
-                    bytes: Some(bytes.into()),
+                    bytes: Some(bytes),
                     form: PayloadForm::Json,
                 })
             }
@@ -122,6 +123,28 @@ impl Codec {
             _ => serde_json::from_slice(bytes).map_err(|error| undecodable::<T>(&error)),
         }
     }
+}
+
+thread_local! {
+    /// Where JSON is written before its size is known.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// What the scratch keeps of its room from one value to the next.
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// The JSON text of a value, in as much memory as it needs.
+fn to_json<T: Serialize>(value: &T) -> serde_json::Result<Bytes> {
+    // A value that encodes another one while it is encoded finds an empty scratch, no foreign text.
+    let mut scratch = SCRATCH.take();
+    scratch.clear();
+    serde_json::to_writer(&mut scratch, value)?;
+    if scratch.len() > SCRATCH_BYTES {
+        return Ok(scratch.into());
+    }
+    let bytes = Bytes::copy_from_slice(&scratch);
+    SCRATCH.set(scratch);
+    Ok(bytes)
 }
 
 /// Strings and bytes go out as they are.

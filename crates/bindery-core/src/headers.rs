@@ -137,8 +137,8 @@ pub struct HeaderEncoding {
 /// What a glance at encoded headers tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Glance<'a> {
-    /// Every header can be read, and this is the content type's text, if there is one.
-    ContentType(Option<&'a str>),
+    /// Every header can be read, and this is the content type as it came, if there is one: a text without quotes.
+    ContentType(Option<&'a [u8]>),
     /// Something is unusual: the pairs tell.
     Unusual,
 }

@@ -120,6 +120,9 @@ pub struct ProducerSpec {
     pub max_in_flight: u32,
     /// How long a publication may stay unconfirmed.
     pub confirm_timeout: Duration,
+    /// Whether only callers publish who wait for each confirmation, and no listener that goes on meanwhile: a client that
+    /// waits for more of their records only keeps them waiting.
+    pub awaited: bool,
     /// The binder's own producer properties.
     pub options: Options,
 }

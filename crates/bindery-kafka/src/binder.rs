@@ -223,7 +223,7 @@ impl Shared {
             need: Need::Publish,
             options: &options.topic,
         })?;
-        let config = self.connection.producer(options, spec.confirm_timeout)?;
+        let config = self.connection.producer(options, spec.confirm_timeout, spec.awaited)?;
         let client = self
             .clients
             .get(&config, self.connection.brokers(), &self.connectivity)?;

@@ -37,6 +37,8 @@ const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
     ("heartbeat.interval.ms", "500"),
     ("fetch.queue.backoff.ms", "20"),
     ("fetch.wait.max.ms", "100"),
+    // What is fetched ahead is still in the processor's cache when it is read, and partitions take turns sooner.
+    ("fetch.message.max.bytes", "262144"),
     ("queued.min.messages", "5000"),
     ("queued.max.messages.kbytes", "16384"),
     ("isolation.level", "read_committed"),
@@ -155,9 +157,10 @@ impl Connection {
         &self,
         options: &ProducerOptions,
         confirm_timeout: Duration,
+        awaited: bool,
     ) -> Result<ClientConfig> {
         let mut layers = self.producer_layers();
-        for (key, value) in self.derived(options, confirm_timeout) {
+        for (key, value) in self.derived(options, confirm_timeout, awaited) {
             layers.entry(key.to_owned()).or_insert(value);
         }
         self.build_producer(&merged(&[&layers, &options.configuration]))
@@ -203,7 +206,12 @@ impl Connection {
     }
 
     /// What the binding's own properties mean for the client, where the layers below say nothing.
-    fn derived(&self, options: &ProducerOptions, confirm_timeout: Duration) -> Vec<(&'static str, String)> {
+    fn derived(
+        &self,
+        options: &ProducerOptions,
+        confirm_timeout: Duration,
+        awaited: bool,
+    ) -> Vec<(&'static str, String)> {
         let mut derived = vec![
             ("acks", self.required_acks.clone()),
             (
@@ -214,8 +222,11 @@ impl Connection {
         if let Some(bytes) = options.buffer_size {
             derived.push(("batch.size", bytes.to_string()));
         }
-        if let Some(millis) = options.batch_timeout_ms {
-            derived.push(("linger.ms", millis.to_string()));
+        match options.batch_timeout_ms {
+            Some(millis) => derived.push(("linger.ms", millis.to_string())),
+            // Records that come while others are under way are sent together anyhow.
+            None if awaited => derived.push(("linger.ms", "0".to_owned())),
+            None => {}
         }
         if let Some(compression) = &options.compression {
             derived.push(("compression.type", compression.clone()));

@@ -131,7 +131,9 @@ fn a_producers_own_properties_fill_what_the_layers_leave_open() {
     options.batch_timeout_ms = Some(3);
     options.buffer_size = Some(1000);
     options.compression = Some("lz4".to_owned());
-    let config = connection.producer(&options, Duration::from_secs(30)).unwrap();
+    let config = connection
+        .producer(&options, Duration::from_secs(30), true)
+        .unwrap();
     for (key, value) in [
         ("linger.ms", "9"),
         ("acks", "1"),
@@ -178,4 +180,17 @@ fn secrets_are_in_no_error_and_in_no_debug_text() {
     let config = connection.questions().unwrap();
     assert_eq!(config.get("sasl.password"), Some("hunter2"));
     assert!(!format!("{connection:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_producer_does_not_linger_where_its_callers_wait() {
+    let connection = connection(json!({}), json!({})).unwrap();
+    let linger = |timeout: Option<i64>, awaited: bool| {
+        let mut options = producer_options(&[]);
+        options.batch_timeout_ms = timeout;
+        let config = connection.producer(&options, Duration::from_secs(30), awaited);
+        config.unwrap().get("linger.ms").map(str::to_owned)
+    };
+    let said = [linger(None, false), linger(None, true), linger(Some(3), true)];
+    assert_eq!(said.map(Option::unwrap), ["5", "0", "3"]);
 }

@@ -185,7 +185,7 @@ fn original(message: &RawMessage) -> Vec<Pair> {
         None => render(&message.headers, &Patterns::new(&[]))
             .pairs
             .into_iter()
-            .map(|(name, value)| (name, Some(value.into())))
+            .map(|(name, value)| (name.to_owned(), Some(value.into_owned().into())))
             .collect(),
     }
 }

@@ -1,5 +1,7 @@
 //! Thin doors to what reads and writes hostile bytes, for the fuzz targets. No part of the crate's interface.
 
+use std::borrow::Cow;
+
 use bindery_core::{BinderSpec, ConsumerSpec, EncodedHeaders, Failure, Headers, ProducerSpec, RawMessage};
 use bytes::Bytes;
 
@@ -40,7 +42,8 @@ pub fn read(bytes: Bytes) -> Headers {
 /// A record's headers as they go out under the given `header-patterns`.
 pub fn render(headers: &Headers, patterns: &[String]) -> Vec<(String, Vec<u8>)> {
     let Rendered { pairs, .. } = headers::render(headers, &Patterns::new(patterns));
-    pairs
+    let owned = |(name, value): (&str, Cow<'_, [u8]>)| (name.to_owned(), value.into_owned());
+    pairs.into_iter().map(owned).collect()
 }
 
 /// A dead letter's headers; with `limit`, those of the second try, when the first was too large.
@@ -68,7 +71,7 @@ pub fn refusals(
     });
     let producers = producers.iter().map(|spec| {
         let options = ProducerOptions::read(spec)?;
-        connection.producer(&options, spec.confirm_timeout)
+        connection.producer(&options, spec.confirm_timeout, spec.awaited)
     });
     consumers.chain(producers).filter_map(Result::err).collect()
 }

@@ -46,6 +46,8 @@ const JVM_ONLY: &[&str] = &[
 /// Names that differ.
 const RENAMED: &[(&str, &str)] = &[
     ("fetch.max.wait.ms", "fetch.wait.max.ms"),
+    // An alias to librdkafka, but our default has the other name, and there may be one of them.
+    ("max.partition.fetch.bytes", "fetch.message.max.bytes"),
     ("max.request.size", "message.max.bytes"),
     ("delivery.timeout.ms", "message.timeout.ms"),
     ("send.buffer.bytes", "socket.send.buffer.bytes"),

@@ -22,7 +22,7 @@
 //!
 //! | here | there | key |
 //! | --- | --- | --- |
-//! | producers linger 5 ms, so that confirmed publishing fills its batches | 0 ms | `producer.batch-timeout` |
+//! | producers of listeners' outputs linger 5 ms, so that confirmed publishing fills its batches; of outputs that only the stream bridge writes to, not at all | 0 ms | `producer.batch-timeout` |
 //! | aborted and open transactions aren't read | they are | `configuration.isolation.level` |
 //! | a dead letter that can't be published leaves its original unsettled | the original is lost | |
 //! | an original partition that the dead letter topic lacks is taken modulo its partitions | publishing fails | `consumer.dlq-partitions` |

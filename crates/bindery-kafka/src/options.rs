@@ -323,6 +323,7 @@ mod tests {
             required_groups: Vec::new(),
             max_in_flight: 10,
             confirm_timeout: Duration::from_secs(30),
+            awaited: false,
             options: options_of(json!({"configuration": {"bootstrap.servers": "x"}})),
         };
         assert!(

@@ -78,6 +78,7 @@ fn planned(capture: &Value) -> Vec<Topology> {
                     required_groups: groups.into_iter().map(Into::into).collect(),
                     max_in_flight: 1,
                     confirm_timeout: std::time::Duration::from_secs(1),
+                    awaited: false,
                     options: own("producer"),
                 };
                 plan_producer(&spec, &ProducerOptions::read(&spec.options))

@@ -176,7 +176,9 @@ impl ListenerContext {
     pub fn codec_for(&self, message: &RawMessage) -> Result<Codec, HandlerError> {
         match message.headers.glance() {
             Glance::ContentType(None) => return Ok(self.codec.clone()),
-            Glance::ContentType(Some(text)) if *text == *self.content_type => return Ok(self.codec.clone()),
+            Glance::ContentType(Some(text)) if text == self.content_type.as_bytes() => {
+                return Ok(self.codec.clone());
+            }
             _ => {}
         }
         if message.headers.get(UNREADABLE_HEADERS) == Some(&HeaderValue::Bool(true)) {

@@ -1,7 +1,6 @@
 //! The application's state: one value of each type, shared by every listener.
 
 use std::any::{Any, TypeId, type_name};
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,7 +8,8 @@ use std::sync::Arc;
 /// The values given to `Application::state`, by type.
 #[derive(Clone, Default)]
 pub struct States {
-    values: HashMap<TypeId, Entry>,
+    /// An application has a handful: looking through them is quicker than hashing.
+    values: Vec<(TypeId, Entry)>,
 }
 
 /// One value: an `Arc<Shared<T>>` of which the type is not known, and what makes another outer one of it.
@@ -29,13 +29,15 @@ impl States {
                 Some(Arc::new(Shared(shared.0.clone())))
             },
         };
-        self.values.insert(TypeId::of::<T>(), entry);
+        let id = TypeId::of::<T>();
+        self.values.retain(|(known, _)| *known != id);
+        self.values.push((id, entry));
     }
 
     /// The same values, under counts of their own: threads that take a value for each message would spend much of their
     /// time on handing one shared count to each other.
     pub(crate) fn unshared(&self) -> Self {
-        let own = |(id, entry): (&TypeId, &Entry)| {
+        let own = |(id, entry): &(TypeId, Entry)| {
             let mut entry = entry.clone();
             if let Some(value) = (entry.unshared)(&entry.value) {
                 entry.value = value;
@@ -49,8 +51,9 @@ impl States {
 
     /// The value of a type.
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
-        let value = self.values.get(&TypeId::of::<T>())?.value.clone();
-        value.downcast().ok().map(State)
+        let id = TypeId::of::<T>();
+        let (_, entry) = self.values.iter().find(|(known, _)| *known == id)?;
+        entry.value.clone().downcast().ok().map(State)
     }
 }
 

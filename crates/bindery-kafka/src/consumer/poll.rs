@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::batch::{BatchBuilder, Expected};
-use super::brake::{Brake, PATIENCE, WINDOW, over_window, wants_pause};
+use super::brake::{Brake, WINDOW, wants_pause};
 use super::commit;
 use super::pace::Pace;
 use super::rebalance::ConsumeContext;
@@ -27,6 +27,11 @@ use crate::error::by_code;
 const POLL: Duration = Duration::from_millis(50);
 /// The same while something is paused and may be resumed any moment.
 const POLL_PAUSED: Duration = Duration::from_millis(2);
+/// How long nothing is polled while all sources are paused: what was fetched ahead stays where it is, and so does a
+/// rebalance.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// How long the runtime may leave the channel full before the library pauses everything.
+const STALLED: Duration = Duration::from_secs(1);
 /// How long one wait within [`PATIENCE`] takes, unless somebody wakes the thread.
 const NAP: Duration = Duration::from_millis(5);
 /// How many messages are polled before everything else gets its turn.
@@ -46,7 +51,7 @@ pub(crate) struct Poller {
     expected: Expected,
     backlog: VecDeque<DeliveryBatch>,
     brake: Brake,
-    /// Since when nothing may be delivered: the channel is full, or all sources are paused.
+    /// Since when nothing was delivered because nothing may be: the channel is full, or all sources are paused.
     blocked_since: Option<Instant>,
     pace: Pace,
 }
@@ -210,7 +215,7 @@ impl Poller {
         if let (Some(partition), Some(offset)) = (builder.partition(), builder.last_offset()) {
             self.shared.polled(partition, offset);
         }
-        self.backlog.extend(self.brake.hold(builder.build()));
+        self.backlog.push_back(builder.build());
         self.send_backlog();
     }
 
@@ -220,8 +225,13 @@ impl Poller {
             return;
         };
         while let Some(batch) = self.backlog.pop_front() {
+            let paused = self.shared.wants_pause(batch.source.id);
+            let Some(batch) = self.brake.hold(batch, paused) else {
+                continue;
+            };
             match sender.try_send(batch) {
-                Ok(()) => {}
+                // Pauses that come and go are no blockage, even if there is one whenever it is looked at.
+                Ok(()) => self.blocked_since = None,
                 Err(TrySendError::Full(batch)) => {
                     self.backlog.push_front(batch);
                     return;
@@ -244,8 +254,10 @@ impl Poller {
     /// the library fetched ahead stays where it is.
     fn may_poll(&mut self, consumer: &BaseConsumer<ConsumeContext>) -> Option<Duration> {
         let places = self.shared.places();
-        let released = self.brake.update(places.iter());
-        self.backlog.extend(released);
+        let mut released = self.brake.update(places.iter());
+        // It was delivered before what waits.
+        released.append(&mut self.backlog);
+        self.backlog = released;
         self.send_backlog();
         let assigned = || {
             places
@@ -255,18 +267,24 @@ impl Poller {
         let stopping = self.shared.is_stopping();
         let full = !self.backlog.is_empty();
         let all_paused = assigned().next().is_some() && assigned().all(|place| wants_pause(place));
-        let mut patient = false;
+        let mut stalled = false;
         if !stopping && (full || all_paused) {
             let since = *self.blocked_since.get_or_insert_with(Instant::now);
-            patient = since.elapsed() < PATIENCE;
-            if patient && assigned().all(|place| !place.paused.load(Ordering::Acquire)) {
+            let patience = if full { STALLED } else { PATIENCE };
+            stalled = full && since.elapsed() >= patience;
+            let untouched = assigned().all(|place| !place.paused.load(Ordering::Acquire));
+            if untouched && since.elapsed() < patience {
                 self.nap();
                 return None;
+            }
+            if all_paused {
+                // One look at what the group wants; what is delivered with it is held.
+                self.blocked_since = None;
             }
         } else {
             self.blocked_since = None;
         }
-        let any_paused = self.apply_pauses(consumer, assigned(), stopping || (full && !patient));
+        let any_paused = self.apply_pauses(consumer, assigned(), stopping || stalled);
         let quick = any_paused || full || self.brake.is_touched();
         Some(match quick {
             true => POLL_PAUSED,
@@ -307,7 +325,7 @@ impl Poller {
         for place in assigned {
             let paused = place.paused.load(Ordering::Acquire);
             let wanted = everything || self.brake.is_pulled(place);
-            let is_held_back = over_window(place);
+            let is_held_back = self.brake.holds_back(place);
             self.shared
                 .held_back
                 .note(&self.shared.topic, place.partition, is_held_back, WINDOW);

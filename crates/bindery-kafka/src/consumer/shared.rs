@@ -9,6 +9,7 @@ use std::time::Duration;
 use bindery_core::{DeliveryBatch, Health, Receipt, Settlement, Source};
 use tokio::sync::watch;
 
+use super::brake::wants_pause;
 use super::held_back::HeldBack;
 use crate::context::Reports;
 use crate::offsets::OffsetTracker;
@@ -138,6 +139,11 @@ impl Shared {
         {
             self.wake();
         }
+    }
+
+    /// Whether the source shall deliver nothing for now.
+    pub(crate) fn wants_pause(&self, source: u32) -> bool {
+        self.place(source).is_some_and(|place| wants_pause(&place))
     }
 
     pub(crate) fn stop(&self) {

@@ -86,7 +86,10 @@ pub(crate) fn flags(encoded: &Bytes) -> Flags {
 
 /// The headers in order, as slices of `encoded`.
 pub(crate) fn pairs(encoded: &Bytes) -> impl Iterator<Item = (&str, Option<Bytes>)> {
-    raw_pairs(encoded).map(|(name, value)| (name, value.map(|value| encoded.slice_ref(value))))
+    raw_pairs(encoded).filter_map(|(name, value)| {
+        let name = std::str::from_utf8(name).ok()?;
+        Some((name, value.map(|value| encoded.slice_ref(value))))
+    })
 }
 
 /// The headers in order, borrowed.
@@ -118,12 +121,12 @@ impl<'a> Pairs<'a> {
 }
 
 impl<'a> Iterator for Pairs<'a> {
-    type Item = (&'a str, Option<&'a [u8]>);
+    type Item = (&'a [u8], Option<&'a [u8]>);
 
     fn next(&mut self) -> Option<Self::Item> {
         let length = self.length()?;
         let range = self.range(length)?;
-        let name = std::str::from_utf8(&self.encoded[range]).ok()?;
+        let name = &self.encoded[range];
         let value = match self.length()? {
             NO_VALUE => None,
             length => {

@@ -34,25 +34,34 @@ pub(crate) fn read(bytes: &Bytes) -> Vec<(Arc<str>, HeaderValue)> {
 /// The content type without reading the rest. It says the same as [`read`], or that it can't tell: whatever type
 /// `spring_json_header_types` gives it, a text that is no JSON stays the text that it is, and no media type is JSON.
 pub(crate) fn glance(bytes: &Bytes) -> Glance<'_> {
-    let mut content_type = None;
-    for (name, value) in encoded::raw_pairs(bytes) {
-        match name {
-            CONTENT_TYPE => content_type = Some(value),
-            UNREADABLE_HEADERS => return Glance::Unusual,
-            _ => {}
-        }
-    }
     if encoded::flags(bytes).unreadable {
         return Glance::Unusual;
     }
-    let Some(value) = content_type else {
-        return Glance::ContentType(None);
-    };
-    match value.map(std::str::from_utf8) {
-        // A media type has a slash. Some senders put it between quotes.
-        Some(Ok(text)) if text.contains('/') && !text.contains('"') => Glance::ContentType(Some(text)),
-        _ => Glance::Unusual,
+    let mut content_type = None;
+    for (name, value) in encoded::raw_pairs(bytes) {
+        if name == CONTENT_TYPE.as_bytes() {
+            content_type = Some(value);
+        } else if name == UNREADABLE_HEADERS.as_bytes() {
+            return Glance::Unusual;
+        }
     }
+    match content_type {
+        None => Glance::ContentType(None),
+        Some(Some(text)) if is_bare_media_type(text) => Glance::ContentType(Some(text)),
+        Some(_) => Glance::Unusual,
+    }
+}
+
+/// Whether this is text with the slash of a media type, and without the quotes that some senders put around it.
+fn is_bare_media_type(text: &[u8]) -> bool {
+    let mut slash = false;
+    for byte in text {
+        slash |= *byte == b'/';
+        if *byte == b'"' || !byte.is_ascii() {
+            return false;
+        }
+    }
+    slash
 }
 
 /// Whether a header is ours to give. The mark of unreadable headers stays in dead letters, as bytes: it marks nothing

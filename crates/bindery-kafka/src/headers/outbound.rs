@@ -1,7 +1,10 @@
 //! From values to a record's headers.
 
+use std::borrow::Cow;
+
 use bindery_core::{HeaderValue, Headers};
-use serde_json::{Map, Value};
+use serde::Serializer as _;
+use serde_json::Value;
 
 use super::patterns::Patterns;
 use super::{BOOLEAN, DATE, DOUBLE, INTEGER, LIST, LONG, MAP, STRING, TYPES, UNREADABLE_HEADERS, is_raw};
@@ -46,42 +49,51 @@ pub(crate) struct Directions {
 
 /// A record's headers, ready for the wire.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Rendered {
+pub(crate) struct Rendered<'a> {
     /// Names and values in order, the types last.
-    pub(crate) pairs: Vec<(String, Vec<u8>)>,
+    pub(crate) pairs: Vec<(&'a str, Cow<'a, [u8]>)>,
     /// What some of the headers direct.
     pub(crate) directions: Directions,
 }
 
 /// Renders headers as Spring's header mapper does. Of a repeated name the last value goes out.
-pub(crate) fn render(headers: &Headers, patterns: &Patterns) -> Rendered {
+pub(crate) fn render<'a>(headers: &'a Headers, patterns: &Patterns) -> Rendered<'a> {
     let mut rendered = Rendered::default();
-    let mut types = Map::new();
+    let mut types = Vec::new();
     for (name, value) in headers.iter() {
         direct(&mut rendered.directions, name, value);
         if NEVER.contains(&name) || !patterns.allow(name) {
             continue;
         }
-        rendered.pairs.retain(|(known, _)| known != name);
-        types.remove(name);
+        rendered.pairs.retain(|(known, _)| *known != name);
+        types.retain(|(known, _)| *known != name);
         let encoded = match value {
-            HeaderValue::Text(text) if is_raw(name) => Some((text.as_bytes().to_vec(), None)),
+            HeaderValue::Text(text) if is_raw(name) => Some((Cow::Borrowed(text.as_bytes()), None)),
             value => encode(value),
         };
         let Some((bytes, class)) = encoded else {
             continue;
         };
-        rendered.pairs.push((name.to_owned(), bytes));
+        rendered.pairs.push((name, bytes));
         if let Some(class) = class {
-            types.insert(name.to_owned(), Value::from(class));
+            types.push((name, class));
         }
     }
     if !types.is_empty() {
-        rendered
-            .pairs
-            .push((TYPES.to_owned(), Value::Object(types).to_string().into_bytes()));
+        rendered.pairs.push((TYPES, Cow::Owned(object(&types))));
     }
     rendered
+}
+
+/// A JSON object of texts, in their order.
+fn object(entries: &[(&str, &str)]) -> Vec<u8> {
+    let sizes = entries.iter().map(|(name, text)| name.len() + text.len() + 6);
+    let mut json = Vec::with_capacity(sizes.sum::<usize>() + 2);
+    let mut serializer = serde_json::Serializer::new(&mut json);
+    let entries = entries.iter().copied();
+    // Texts can always be written, and memory takes them all.
+    (&mut serializer).collect_map(entries).ok();
+    json
 }
 
 fn direct(directions: &mut Directions, name: &str, value: &HeaderValue) {
@@ -100,14 +112,14 @@ fn direct(directions: &mut Directions, name: &str, value: &HeaderValue) {
 }
 
 /// The bytes of a value and its Java type; nothing for what is not sent.
-fn encode(value: &HeaderValue) -> Option<(Vec<u8>, Option<&str>)> {
-    let typed = |text: String, class| Some((text.into_bytes(), Some(class)));
+fn encode(value: &HeaderValue) -> Option<(Cow<'_, [u8]>, Option<&str>)> {
+    let typed = |text: String, class| Some((Cow::Owned(text.into_bytes()), Some(class)));
     match value {
         HeaderValue::Null => None,
-        HeaderValue::Bytes(bytes) => Some((bytes.to_vec(), None)),
+        HeaderValue::Bytes(bytes) => Some((Cow::Borrowed(bytes), None)),
         // Readers take a text that begins with a quote for JSON.
         HeaderValue::Text(text) if text.starts_with('"') => typed(Value::from(&**text).to_string(), STRING),
-        HeaderValue::Text(text) => typed(text.to_string(), STRING),
+        HeaderValue::Text(text) => Some((Cow::Borrowed(text.as_bytes()), Some(STRING))),
         HeaderValue::Bool(value) => typed(value.to_string(), BOOLEAN),
         HeaderValue::Int(value) => typed(value.to_string(), INTEGER),
         HeaderValue::Long(value) => typed(value.to_string(), LONG),
@@ -117,6 +129,6 @@ fn encode(value: &HeaderValue) -> Option<(Vec<u8>, Option<&str>)> {
         HeaderValue::Timestamp(millis) => typed(format!("\"{}\"", time::format(*millis)), DATE),
         HeaderValue::List(_) => typed(value.to_json().to_string(), LIST),
         HeaderValue::Map(_) => typed(value.to_json().to_string(), MAP),
-        HeaderValue::Json { class, text } => Some((text.as_bytes().to_vec(), Some(class))),
+        HeaderValue::Json { class, text } => Some((Cow::Borrowed(text.as_bytes()), Some(class))),
     }
 }

@@ -3,39 +3,37 @@
 /// An ordered list of patterns: `*` matches any run of characters, `!` in front negates, case doesn't matter. The
 /// first that matches decides; a header that none matches stays behind.
 #[derive(Clone, Debug)]
-pub(crate) struct Patterns(Vec<(bool, String)>);
+pub(crate) struct Patterns {
+    /// In lower case; whether what matches goes out.
+    given: Vec<(bool, String)>,
+}
 
 /// What never goes out: it says something about this process only.
-const INTERNAL: &[&str] = &[
-    "!id",
-    "!timestamp",
-    "!deliveryAttempt",
-    "!scst_nativeHeadersPresent",
-];
+const INTERNAL: &[&str] = &["id", "timestamp", "deliveryAttempt", "scst_nativeHeadersPresent"];
 
 impl Patterns {
-    /// The given patterns behind those for internal headers; without any, everything else goes out.
+    /// The given patterns; without any, everything but internal headers goes out.
     pub(crate) fn new(given: &[String]) -> Self {
-        let everything = ["*".to_owned()];
-        let given = if given.is_empty() {
-            everything.as_slice()
-        } else {
-            given
+        let lower = |pattern: &String| match pattern.strip_prefix('!') {
+            Some(rest) => (false, rest.to_lowercase()),
+            None => (true, pattern.to_lowercase()),
         };
-        let all = INTERNAL.iter().copied().chain(given.iter().map(String::as_str));
-        Self(
-            all.map(|pattern| match pattern.strip_prefix('!') {
-                Some(rest) => (false, rest.to_lowercase()),
-                None => (true, pattern.to_lowercase()),
-            })
-            .collect(),
-        )
+        Self {
+            given: given.iter().map(lower).collect(),
+        }
     }
 
     /// Whether a header goes out.
     pub(crate) fn allow(&self, name: &str) -> bool {
+        // No letter outside ASCII becomes one of these names in lower case.
+        if INTERNAL.iter().any(|internal| internal.eq_ignore_ascii_case(name)) {
+            return false;
+        }
+        if self.given.is_empty() {
+            return true;
+        }
         let name = name.to_lowercase();
-        self.0
+        self.given
             .iter()
             .find(|(_, pattern)| matches(pattern, &name))
             .is_some_and(|(allowed, _)| *allowed)

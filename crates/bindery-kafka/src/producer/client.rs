@@ -213,7 +213,10 @@ impl ProducerClient {
             headers: outgoing.headers,
             delivery_opaque: in_flight,
         };
-        let Err((error, record)) = self.current().send(record) else {
+        let current = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let sent = current.send(record);
+        drop(current);
+        let Err((error, record)) = sent else {
             return Ok(());
         };
         match error.rdkafka_error_code() {

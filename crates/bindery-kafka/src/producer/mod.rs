@@ -35,7 +35,7 @@ pub(crate) struct KafkaProducer {
 }
 
 impl KafkaProducer {
-    fn render(&self, record: &OutboundRecord) -> Rendered {
+    fn render<'a>(&self, record: &'a OutboundRecord) -> Rendered<'a> {
         match &self.patterns {
             Some(patterns) => render(&record.headers, patterns),
             None => Rendered::default(),
@@ -48,7 +48,7 @@ impl KafkaProducer {
             .is_none_or(|partition| u32::try_from(partition).is_ok_and(|number| number < self.partitions))
     }
 
-    fn topic(&self, rendered: &Rendered) -> Result<Arc<str>, Error> {
+    fn topic(&self, rendered: &Rendered<'_>) -> Result<Arc<str>, Error> {
         match rendered
             .directions
             .topic
@@ -100,7 +100,7 @@ impl Producer for KafkaProducer {
                 rendered
                     .pairs
                     .iter()
-                    .map(|(name, value)| (name.as_str(), Some(value.as_slice()))),
+                    .map(|(name, value)| (*name, Some(&**value))),
             ),
         };
         match self.client.send(outgoing, Box::new(in_flight)) {

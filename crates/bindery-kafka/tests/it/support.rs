@@ -86,6 +86,7 @@ pub(crate) fn producer(topic: &str, partitions: Option<u32>, extra: Value) -> Pr
         required_groups: Vec::new(),
         max_in_flight: 10_000,
         confirm_timeout: Duration::from_secs(30),
+        awaited: false,
         options: options(extra),
     }
 }

@@ -56,6 +56,7 @@ pub(crate) fn output(destination: &str) -> ProducerSpec {
         required_groups: Vec::new(),
         max_in_flight: 1024,
         confirm_timeout: DEADLINE,
+        awaited: false,
         options: Options::default(),
     }
 }

@@ -90,6 +90,7 @@ pub fn producer(destination: &str, values: Value) -> ProducerSpec {
         required_groups: Vec::new(),
         max_in_flight: 1024,
         confirm_timeout: Duration::from_secs(20),
+        awaited: false,
         options: options(values),
     }
 }

@@ -27,8 +27,7 @@ impl Lane {
             work.input = input;
             return match outcome {
                 Outcome::Done(outputs) if outputs.is_empty() => {
-                    let now = self.clock.unwrap_or_else(Instant::now);
-                    self.outstanding.handled.add(work, now);
+                    self.outstanding.handled.add(work);
                     Ok(())
                 }
                 Outcome::Done(outputs) => self.publish(work, outputs, *progress).await,
@@ -72,6 +71,7 @@ impl Lane {
             load,
             watched,
             clock,
+            running_since,
             context,
             ..
         } = self;
@@ -90,6 +90,7 @@ impl Lane {
         };
         fail_point!("before-handler");
         let started = clock.take().unwrap_or_else(Instant::now);
+        running_since.get_or_insert(started);
         watched.begins(started, position);
         let timeout = shared.settings.handler_timeout;
         let outcome = {

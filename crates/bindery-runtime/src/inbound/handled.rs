@@ -3,10 +3,7 @@
 //! Settling takes a lock of the binder's and some counters, which at a million messages a second is most of the work.
 //! Nothing is kept while the lane waits for anything: what is handled is settled before that.
 
-use std::time::Duration;
-
 use bindery_core::Receipt;
-use tokio::time::Instant;
 
 use super::Shared;
 use super::load::SourceLoad;
@@ -16,24 +13,19 @@ use crate::metrics::HandlerTimes;
 
 /// How many messages are settled together at most.
 const MOST: usize = 256;
-/// How long the first of them waits at most for the others.
-const LONGEST: Duration = Duration::from_millis(1);
 
 /// Messages that are handled and not settled yet.
 #[derive(Default)]
 pub(crate) struct Handled {
     receipts: Vec<Receipt>,
     bytes: u64,
-    /// When the first of them was handled.
-    since: Option<Instant>,
     /// How long the handlers took that were not reported yet.
     pub(crate) times: HandlerTimes,
 }
 
 impl Handled {
     /// Takes a message whose handler is done, and whose outputs are confirmed.
-    pub(crate) fn add(&mut self, work: Work, now: Instant) {
-        self.since.get_or_insert(now);
+    pub(crate) fn add(&mut self, work: Work) {
         self.bytes += work.bytes;
         match work.receipts {
             Receipts::One(receipt) => self.receipts.push(receipt),
@@ -41,9 +33,9 @@ impl Handled {
         }
     }
 
-    /// Whether others have to have their turn, and those who wait for the settlement theirs.
-    pub(crate) fn is_due(&self, now: Instant) -> bool {
-        self.receipts.len() >= MOST || self.since.is_some_and(|since| now - since >= LONGEST)
+    /// Whether there are as many as are settled together.
+    pub(crate) fn is_full(&self) -> bool {
+        self.receipts.len() >= MOST
     }
 
     /// Settles them.
@@ -53,6 +45,5 @@ impl Handled {
             return;
         }
         settle::accept_all(shared, load, &mut self.receipts, std::mem::take(&mut self.bytes));
-        self.since = None;
     }
 }

@@ -28,6 +28,9 @@ use super::watch::Watched;
 use super::work::Work;
 use crate::binding::Note;
 
+/// How long a lane goes on without settling, looking at confirmations, or letting others have the thread.
+const LONGEST_RUN: Duration = Duration::from_millis(1);
+
 /// Runs one lane until its queue ends.
 pub(crate) struct Lane {
     pub(crate) shared: Arc<Shared>,
@@ -44,8 +47,10 @@ pub(crate) struct Lane {
     /// Exhausted messages that have no dead letter: nothing new is started while there is one.
     pub(super) held: Vec<(Work, Note)>,
     pub(super) call: Call,
-    /// When the latest handler was done, unless the lane has waited since.
+    /// When the latest message was done with, unless the lane has waited since.
     pub(super) clock: Option<Instant>,
+    /// Since when the lane has not waited.
+    pub(super) running_since: Option<Instant>,
     /// Set when the lane ends and something of it went back: what follows may not overtake that.
     pub(super) gave_back: bool,
     /// Bounds how many lanes of a keyed source run their handler at once.
@@ -85,6 +90,7 @@ impl Lane {
             held: Vec::new(),
             call,
             clock: None,
+            running_since: None,
             gave_back: false,
             permits,
         }
@@ -93,7 +99,9 @@ impl Lane {
     /// Processes everything that comes through the queue, in order.
     pub(crate) async fn run(mut self) {
         loop {
-            self.outstanding.absorb(&self.shared, &self.load);
+            if self.clock.is_none() {
+                self.outstanding.absorb(&self.shared, &self.load);
+            }
             if let Some((since, failed)) = self.outstanding.next_failed() {
                 self.flush();
                 self.recover(since, failed).await;
@@ -107,7 +115,7 @@ impl Lane {
             let has_room = self.outstanding.len() < self.shared.settings.window;
             if has_room && let Some((work, progress)) = self.next_work() {
                 self.process(work, progress).await;
-                if self.clock.is_some_and(|now| self.outstanding.handled.is_due(now)) {
+                if self.has_run_long() {
                     self.flush();
                     // A handler that never waits must not keep the thread from everybody else.
                     tokio::task::yield_now().await;
@@ -131,6 +139,13 @@ impl Lane {
     pub(super) fn flush(&mut self) {
         self.outstanding.handled.flush(&self.shared, &self.load);
         self.clock = None;
+        self.running_since = None;
+    }
+
+    /// Whether others have to have their turn, and those who wait for what is handled or confirmed theirs.
+    fn has_run_long(&self) -> bool {
+        let too_long = |(now, since): (Instant, Instant)| now - since >= LONGEST_RUN;
+        self.outstanding.handled.is_full() || self.clock.zip(self.running_since).is_some_and(too_long)
     }
 
     fn next_work(&mut self) -> Option<(Work, Progress)> {

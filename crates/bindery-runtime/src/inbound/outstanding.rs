@@ -152,7 +152,7 @@ impl Outstanding {
             for (index, _) in &pending.records {
                 shared.outputs[*index].metrics.published(true);
             }
-            self.handled.add(pending.work, Instant::now());
+            self.handled.add(pending.work);
         }
     }
 }

@@ -19,7 +19,6 @@ impl Lane {
         outputs: Outputs,
         progress: Progress,
     ) -> Result<(), (Work, HandlerError)> {
-        self.flush();
         let token = self.outstanding.insert(pending(work, progress, 1));
         if let Err(error) = self.prepare_outputs(token, outputs) {
             let Some(pending) = self.outstanding.remove(token) else {
@@ -28,6 +27,8 @@ impl Lane {
             return Err((pending.work, error));
         }
         self.send_prepared(token).await;
+        // Publishing is no part of the next handler's time.
+        self.clock = self.clock.map(|_| Instant::now());
         Ok(())
     }
 
@@ -86,6 +87,7 @@ impl Lane {
             Ok(()) => return true,
             Err(full) => full,
         };
+        self.flush();
         loop {
             tokio::select! {
                 () = output.ready() => {}

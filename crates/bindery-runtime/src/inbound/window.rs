@@ -13,6 +13,8 @@ pub(crate) type Answer = (u64, Result<(), Error>);
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     answers: Mutex<Vec<Answer>>,
+    /// Whether there are some: asked for each message, and mostly not so.
+    any: AtomicBool,
     arrived: Notify,
 }
 
@@ -22,16 +24,21 @@ impl Window {
         self.arrived.notified().await;
     }
 
-    /// Moves the answers that are there into `into`.
+    /// Moves the answers that are there into `into`, which is empty.
     pub(crate) fn take(&self, into: &mut Vec<Answer>) {
+        if !self.any.load(Ordering::Acquire) {
+            return;
+        }
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut *answers, into);
+        self.any.store(false, Ordering::Release);
     }
 
     fn answer(&self, token: u64, result: Result<(), Error>) {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.push((token, result));
         if answers.len() == 1 {
+            self.any.store(true, Ordering::Release);
             self.arrived.notify_one();
         }
     }

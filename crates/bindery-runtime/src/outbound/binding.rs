@@ -98,8 +98,11 @@ impl OutputBinding {
     /// # Errors
     /// A permanent error when an expression fails.
     pub(crate) fn record(&self, output: Output, input: Option<&RawMessage>) -> Result<OutboundRecord> {
-        record::record(&self.spec, output, input, self.partition_count())
-            .map_err(|error| error.with("binding", &self.name))
+        let partitions = match self.spec.partition_key {
+            Some(_) => self.partition_count(),
+            None => None,
+        };
+        record::record(&self.spec, output, input, partitions).map_err(|error| error.with("binding", &self.name))
     }
 
     fn partition_count(&self) -> Option<u32> {

@@ -35,6 +35,7 @@ impl Context<'_> {
         let (binder, kind) = self.binder_of(name, &own)?;
         let mut spec = self.resolver.output_spec(name, binder, &kind);
         spec.listeners.clone_from(&output.listeners);
+        spec.producer.awaited = spec.listeners.is_empty();
         spec.lazy = output.lazy;
         spec.avro_schema = self.avro_schema(name);
         let resolver = self.resolver;
@@ -109,6 +110,7 @@ impl Resolver {
                     .duration("confirm-timeout")
                     .filter(|timeout| !timeout.is_zero())
                     .unwrap_or(CONFIRM_TIMEOUT),
+                awaited: true,
                 options: of_kind.options(),
             },
             partition_selector: expression(&producer, Some("partition-selector-expression")),

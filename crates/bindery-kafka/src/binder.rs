@@ -223,7 +223,9 @@ impl Shared {
             need: Need::Publish,
             options: &options.topic,
         })?;
-        let config = self.connection.producer(options, spec.confirm_timeout, spec.awaited)?;
+        let config = self
+            .connection
+            .producer(options, spec.confirm_timeout, spec.awaited)?;
         let client = self
             .clients
             .get(&config, self.connection.brokers(), &self.connectivity)?;

@@ -216,7 +216,10 @@ mod tests {
         let log = format!("#1 INITED\nthread panicked at a.rs:1\nit changes at each hop\n{trace}SUMMARY\n");
         let text = explain("avro", None, &log, None);
         assert!(text.contains("| it changes at each hop\n"), "{text}");
-        assert!(text.contains("| SUMMARY\n") && text.lines().count() < 24, "{text}");
+        assert!(
+            text.contains("| SUMMARY\n") && text.lines().count() < 24,
+            "{text}"
+        );
         assert!(!text.contains("INITED"), "{text}");
     }
 

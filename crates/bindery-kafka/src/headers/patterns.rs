@@ -26,7 +26,10 @@ impl Patterns {
     /// Whether a header goes out.
     pub(crate) fn allow(&self, name: &str) -> bool {
         // No letter outside ASCII becomes one of these names in lower case.
-        if INTERNAL.iter().any(|internal| internal.eq_ignore_ascii_case(name)) {
+        if INTERNAL
+            .iter()
+            .any(|internal| internal.eq_ignore_ascii_case(name))
+        {
             return false;
         }
         if self.given.is_empty() {

@@ -96,12 +96,7 @@ impl Producer for KafkaProducer {
             timestamp: rendered.directions.timestamp.filter(|millis| *millis > 0),
             key: record.key.as_deref().or(rendered.directions.key.as_deref()),
             payload: record.payload.as_deref(),
-            headers: owned(
-                rendered
-                    .pairs
-                    .iter()
-                    .map(|(name, value)| (*name, Some(&**value))),
-            ),
+            headers: owned(rendered.pairs.iter().map(|(name, value)| (*name, Some(&**value)))),
         };
         match self.client.send(outgoing, Box::new(in_flight)) {
             Ok(()) => Ok(()),

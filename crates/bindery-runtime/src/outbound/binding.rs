@@ -102,7 +102,8 @@ impl OutputBinding {
             Some(_) => self.partition_count(),
             None => None,
         };
-        record::record(&self.spec, output, input, partitions).map_err(|error| error.with("binding", &self.name))
+        record::record(&self.spec, output, input, partitions)
+            .map_err(|error| error.with("binding", &self.name))
     }
 
     fn partition_count(&self) -> Option<u32> {

@@ -23,6 +23,7 @@
 //! | here | there | key |
 //! | --- | --- | --- |
 //! | producers of listeners' outputs linger 5 ms, so that confirmed publishing fills its batches; of outputs that only the stream bridge writes to, not at all | 0 ms | `producer.batch-timeout` |
+//! | clients don't push metrics to brokers that subscribe to them | they do | `configuration.enable.metrics.push` |
 //! | aborted and open transactions aren't read | they are | `configuration.isolation.level` |
 //! | a dead letter that can't be published leaves its original unsettled | the original is lost | |
 //! | an original partition that the dead letter topic lacks is taken modulo its partitions | publishing fails | `consumer.dlq-partitions` |

@@ -16,8 +16,8 @@ use super::shared::Place;
 const SOURCE_BYTES: usize = 8 << 20;
 /// How long a source is stopped before it is worth telling.
 const LONG: Duration = Duration::from_millis(200);
-/// The same of all sources together.
-const ALL_BYTES: usize = 32 << 20;
+/// The same of all sources together: what the library fetches ahead at most, once more.
+const ALL_BYTES: usize = 16 << 20;
 /// What a message costs besides what it carries.
 const MESSAGE_BYTES: usize = size_of::<Delivery>();
 /// How far the first unsettled message may lag behind the last one handed out, in offsets.

@@ -38,29 +38,33 @@ impl Lane {
         let Some(pending) = self.outstanding.get_mut(token) else {
             return Ok(());
         };
-        let records: Result<Vec<_>, HandlerError> = outputs
-            .into_iter()
-            .map(|output| {
-                let index = output.index;
-                let binding = shared.outputs.get(index).ok_or_else(|| missing_output(index))?;
-                let record = binding.record(output, pending.work.messages().first())?;
-                Ok((index, record))
-            })
-            .collect();
-        pending.records = records?;
-        pending.remaining += pending.records.len() as u32;
+        let mut records = Vec::with_capacity(outputs.len());
+        for output in outputs {
+            let index = output.index;
+            let binding = shared.outputs.get(index).ok_or_else(|| missing_output(index))?;
+            let record = binding.record(output, pending.work.messages().first())?;
+            records.push((index, record));
+        }
+        pending.remaining += records.len() as u32;
+        pending.records = records;
         Ok(())
     }
 
     /// Sends the records of an outstanding message, waiting for room where there is none, and lets go of the lane's
     /// own hold on it.
     pub(super) async fn send_prepared(&mut self, token: u64) {
-        let records = match self.outstanding.get_mut(token) {
-            Some(pending) => pending.records.clone(),
-            None => return,
+        let Some(pending) = self.outstanding.get_mut(token) else {
+            return;
         };
-        let mut unsent = records.len() as u32;
-        for (index, record) in records {
+        let count = pending.records.len();
+        let mut unsent = count as u32;
+        for number in 0..count {
+            // A copy: it is published again when the broker was away.
+            let pending = self.outstanding.get_mut(token);
+            let Some((index, record)) = pending.and_then(|pending| pending.records.get(number).cloned())
+            else {
+                break;
+            };
             if !self.send(token, index, record).await {
                 break;
             }

@@ -39,6 +39,8 @@ const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
     ("fetch.wait.max.ms", "100"),
     // What is fetched ahead is still in the processor's cache when it is read, and partitions take turns sooner.
     ("fetch.message.max.bytes", "262144"),
+    // One answer is held whole until it is read: with many partitions the default would be 50 MiB.
+    ("fetch.max.bytes", "8388608"),
     ("queued.min.messages", "5000"),
     ("queued.max.messages.kbytes", "16384"),
     ("isolation.level", "read_committed"),

@@ -94,17 +94,17 @@ async fn run(scene: &mut Scene, shape: impl Fn(&mut Work) + Send + 'static) -> R
     Ok(scene.folder().to_owned())
 }
 
+/// When the handler was started for a message, since its partition changed hands for the last time: a member that joins
+/// late moves partitions, and whoever has one then, the same process perhaps, counts its attempts anew.
 fn starts(run: &Run, wanted: u64) -> Vec<Moment> {
     let of_it = run.records.iter().filter_map(|record| match record {
-        Record::Start { id, instance, at, .. } if *id == wanted => Some((*at, instance)),
+        Record::Start { id, attempt, at, .. } if *id == wanted => Some((*at, *attempt)),
         _ => None,
     });
     let mut starts: Vec<_> = of_it.collect();
     starts.sort_unstable();
-    // An instance that joined late may have taken the partition over, and counts the attempts anew.
-    let last = starts.last().map(|(_, instance)| *instance);
-    let of_last = starts.into_iter().filter(|(_, instance)| Some(*instance) == last);
-    of_last.map(|(at, _)| at).collect()
+    let first = starts.iter().rposition(|(_, attempt)| *attempt == 1);
+    starts[first.unwrap_or_default()..].iter().map(|(at, _)| *at).collect()
 }
 
 /// While the slow handler runs, what arrives for other sources is handled at the rate at which it arrives.

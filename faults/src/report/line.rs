@@ -23,11 +23,11 @@ pub fn line(report: &CaseReport) -> String {
             seconds(longest)
         ));
     }
-    let failed: Vec<&str> = report
+    let failed: Vec<String> = report
         .criteria
         .iter()
         .filter(|criterion| !criterion.holds)
-        .map(|criterion| criterion.name.as_str())
+        .map(|criterion| format!("{} ({}, wanted: {})", criterion.name, criterion.found, criterion.wanted))
         .collect();
     if report.holds() {
         line.push_str("  holds");

@@ -14,10 +14,10 @@ use super::shared::Place;
 
 /// How many bytes of one source are held before the library pauses it: as much as it may be ahead of the others.
 const SOURCE_BYTES: usize = 8 << 20;
-/// How long a source is stopped before it is worth telling.
-const LONG: Duration = Duration::from_millis(200);
 /// The same of all sources together: what the library fetches ahead at most, once more.
 const ALL_BYTES: usize = 16 << 20;
+/// How long a source is stopped before it is worth telling.
+const LONG: Duration = Duration::from_millis(200);
 /// What a message costs besides what it carries.
 const MESSAGE_BYTES: usize = size_of::<Delivery>();
 /// How far the first unsettled message may lag behind the last one handed out, in offsets.

@@ -27,8 +27,6 @@ impl Lane {
             return Err((pending.work, error));
         }
         self.send_prepared(token).await;
-        // Publishing is no part of the next handler's time.
-        self.clock = self.clock.map(|_| Instant::now());
         Ok(())
     }
 
@@ -78,6 +76,8 @@ impl Lane {
             pending.remaining -= unsent;
         }
         self.outstanding.complete(token, &self.shared, &self.load);
+        // Publishing is no part of the next handler's time.
+        self.clock = self.clock.map(|_| Instant::now());
     }
 
     /// Sends one record. `false` when the lane ends before there is room for it. Confirmations of earlier messages are

@@ -267,13 +267,15 @@ impl Poller {
         let stopping = self.shared.is_stopping();
         let full = !self.backlog.is_empty();
         let all_paused = assigned().next().is_some() && assigned().all(|place| wants_pause(place));
+        // Others could go on, but what is held mostly drains sooner than the library gets over a pause.
+        let brimful = assigned().any(|place| !place.paused.load(Ordering::Acquire) && self.brake.is_pulled(place));
         let mut stalled = false;
-        if !stopping && (full || all_paused) {
+        if !stopping && (full || all_paused || brimful) {
             let since = *self.blocked_since.get_or_insert_with(Instant::now);
             let patience = if full { STALLED } else { PATIENCE };
             stalled = full && since.elapsed() >= patience;
             let untouched = assigned().all(|place| !place.paused.load(Ordering::Acquire));
-            if untouched && since.elapsed() < patience {
+            if (untouched || brimful) && since.elapsed() < patience {
                 self.nap();
                 return None;
             }

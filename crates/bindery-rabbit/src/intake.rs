@@ -7,10 +7,10 @@ use bindery_core::{Delivery, DeliveryBatch, ErrorKind, Source, fail_point};
 use futures_util::{FutureExt, StreamExt};
 use lapin::Channel;
 use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
-    BasicRejectOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions,
+    BasicRejectOptions, QueueDeclareOptions,
 };
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -28,6 +28,8 @@ const TELL_WITHIN: Duration = Duration::from_millis(5);
 /// How long accepted deliveries wait behind an open one before they are told one by one.
 const APART_AFTER: Duration = Duration::from_millis(250);
 
+/// How long to wait for what is on its way from a queue that has more.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// How long a lane stays there without losing it.
 const QUARANTINE_FOR: Duration = Duration::from_secs(60);
 
@@ -61,19 +63,21 @@ pub(crate) async fn session(
         live,
         channel,
         source: source.clone(),
+        prefetch,
         inbound,
     };
     let ended = tokio::select! {
         ended = session.run(&mut consumer, deliveries) => ended,
         () = tokio::time::sleep(QUARANTINE_FOR), if apart => Ended::Released,
     };
+    let unsettled = lane.lock().open();
     source.revoked.cancel();
     lane.renew();
     if let Ended::Lost(refusal) = ended {
         return Ended::Lost(refusal.after_it_worked());
     }
     if matches!(ended, Ended::Closed) {
-        session.await_acknowledgements(&consumer).await;
+        session.await_acknowledgements(&mut consumer, unsettled).await;
         let closing = session.channel.close(200, "OK".into());
         // What isn't settled goes back when the channel ends, one way or the other.
         let _ = within(RPC_LIMIT, "closing a channel", closing).await;
@@ -118,6 +122,7 @@ struct Session<'a> {
     live: &'a Live,
     channel: Channel,
     source: Arc<Source>,
+    prefetch: u16,
     inbound: Inbound,
 }
 
@@ -186,6 +191,8 @@ impl Session<'_> {
                 }
             };
             let mut batch = vec![first];
+            // What was read with it is taken apart meanwhile, and goes on together.
+            tokio::task::yield_now().await;
             while batch.len() < BATCH {
                 // An end or an error comes again with the next call.
                 match consumer.next().now_or_never() {
@@ -206,28 +213,51 @@ impl Session<'_> {
 
     /// Waits until the queue has taken in what was acknowledged.
     ///
-    /// A quorum queue that is slow collects acknowledgements at the channel, and those go with the channel. A command
-    /// that the queue itself answers stands behind them: another consumer where only the first one is active, which gets
-    /// nothing, and otherwise the end of this one.
-    async fn await_acknowledgements(&self, consumer: &lapin::Consumer) {
-        let Ok(queue) = short(&self.source.name, "queue") else {
-            return;
-        };
+    /// A quorum queue that is slow collects acknowledgements at the channel, and those go with the channel. It has them
+    /// when it sends others in their place, or when it answers a command that stands behind them. The consumer isn't
+    /// cancelled for that: what is on its way then, a quorum queue puts behind all other messages.
+    async fn await_acknowledgements(&self, consumer: &mut lapin::Consumer, mut unsettled: usize) {
         let answered = async {
             if self.context.single_active && !self.context.exclusive {
+                // Gets nothing: only the first consumer is active.
                 let options = BasicConsumeOptions::default();
-                let waiting = self
-                    .channel
-                    .basic_consume(queue, "".into(), options, FieldTable::default());
-                waiting.await.map(drop)
-            } else {
-                self.channel
-                    .basic_cancel(consumer.tag(), BasicCancelOptions::default())
-                    .await
+                let consuming =
+                    self.channel
+                        .basic_consume(self.queue()?, "".into(), options, FieldTable::default());
+                return Ok(consuming.await.map(drop)?);
             }
+            let passive = QueueDeclareOptions {
+                passive: true,
+                ..QueueDeclareOptions::default()
+            };
+            loop {
+                while let Some(Some(Ok(_))) = consumer.next().now_or_never() {
+                    unsettled += 1;
+                }
+                if unsettled >= usize::from(self.prefetch) && self.prefetch > 0 {
+                    return Ok(());
+                }
+                let declaring = self
+                    .channel
+                    .queue_declare(self.queue()?, passive, FieldTable::default());
+                if declaring.await?.message_count() == 0 {
+                    break;
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            if !self.context.exclusive {
+                // Finds nothing: it would have been sent to the consumer.
+                let options = BasicGetOptions::default();
+                self.channel.basic_get(self.queue()?, options).await?;
+            }
+            Ok::<_, Refusal>(())
         };
         // Without an answer the messages come again, as after any end that isn't clean.
-        let _ = within(RPC_LIMIT, "waiting for acknowledgements", answered).await;
+        let _ = tokio::time::timeout(RPC_LIMIT, answered).await;
+    }
+
+    fn queue(&self) -> Result<ShortString, Refusal> {
+        short(&self.source.name, "queue")
     }
 
     fn broken(&self, error: lapin::Error) -> Refusal {

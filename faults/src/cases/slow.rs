@@ -104,7 +104,10 @@ fn starts(run: &Run, wanted: u64) -> Vec<Moment> {
     let mut starts: Vec<_> = of_it.collect();
     starts.sort_unstable();
     let first = starts.iter().rposition(|(_, attempt)| *attempt == 1);
-    starts[first.unwrap_or_default()..].iter().map(|(at, _)| *at).collect()
+    starts[first.unwrap_or_default()..]
+        .iter()
+        .map(|(at, _)| *at)
+        .collect()
 }
 
 /// While the slow handler runs, what arrives for other sources is handled at the rate at which it arrives.

@@ -27,7 +27,12 @@ pub fn line(report: &CaseReport) -> String {
         .criteria
         .iter()
         .filter(|criterion| !criterion.holds)
-        .map(|criterion| format!("{} ({}, wanted: {})", criterion.name, criterion.found, criterion.wanted))
+        .map(|criterion| {
+            format!(
+                "{} ({}, wanted: {})",
+                criterion.name, criterion.found, criterion.wanted
+            )
+        })
         .collect();
     if report.holds() {
         line.push_str("  holds");

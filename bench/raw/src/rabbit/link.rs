@@ -1,15 +1,21 @@
 //! Connections, and a queue that is consumed until SIGTERM.
 
 use std::future::Future;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bench_common::Settings;
+use futures_util::StreamExt;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions,
 };
-use lapin::types::{FieldTable, ShortString};
+use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ConnectionProperties, Consumer};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+
+/// How long nothing comes any more once all is there.
+const ON_ITS_WAY: Duration = Duration::from_millis(200);
 
 /// Connects. The library sets `TCP_NODELAY`, and takes the largest frame that the broker offers (128 KiB by default).
 pub(crate) async fn connect(settings: &Settings) -> Result<Connection> {
@@ -30,7 +36,7 @@ pub(crate) async fn confirming_channel(connection: &Connection) -> Result<Channe
 pub(crate) struct Input {
     pub(crate) channel: Channel,
     connection: Connection,
-    tag: ShortString,
+    consumer: Consumer,
 }
 
 impl Input {
@@ -51,7 +57,7 @@ impl Input {
         let input = Self {
             channel,
             connection,
-            tag: consumer.tag(),
+            consumer: consumer.clone(),
         };
         Ok((input, consumer))
     }
@@ -64,11 +70,13 @@ impl Input {
         Ok(())
     }
 
-    /// Ends; what was delivered and not acknowledged returns to the queue. The answer to the cancellation comes from
-    /// the queue itself, so the acknowledgements before it have arrived there.
-    pub(crate) async fn close(self) -> Result<()> {
+    /// Ends; what was delivered and not acknowledged returns to its place in the queue. The answer to the cancellation
+    /// comes from the queue itself, so the acknowledgements before it have arrived there. Before, all must be here that is
+    /// on its way: a quorum queue puts behind its other messages what reaches a cancelled consumer.
+    pub(crate) async fn close(mut self) -> Result<()> {
+        while let Ok(Some(_)) = timeout(ON_ITS_WAY, self.consumer.next()).await {}
         self.channel
-            .basic_cancel(self.tag, BasicCancelOptions::default())
+            .basic_cancel(self.consumer.tag(), BasicCancelOptions::default())
             .await?;
         self.channel.close(200, "OK".into()).await?;
         self.connection.close(200, "OK".into()).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bindery_core::{DeliveryBatch, ErrorKind, Producer, Status};
+use bindery_core::{DeliveryBatch, ErrorKind, Producer, Settlement, Status};
 use futures_util::StreamExt;
 use serde_json::json;
 
@@ -244,4 +244,43 @@ async fn a_deleted_exchange_fails_its_publications_and_is_declared_again() {
     send(&*output, record("x")).await.unwrap();
     output.close().await;
     binder.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quorum_queue_has_its_order_after_a_consumer_was_closed() {
+    let binder = named_binder("order");
+    let destination = unique("order");
+    let spec = consumer(&destination, Some("g"), json!({ "quorum.enabled": true }));
+    let mut input = binder.bind_consumer(&spec).await.unwrap();
+    let output = binder
+        .bind_producer(&producer(&destination, json!({})))
+        .await
+        .unwrap();
+    input.control.close().await;
+    let count = 8_000;
+    publish_all(output.clone(), 0..count).await;
+    // The broker sends more while a part of it is handled, and the consumer is closed in the middle of that.
+    let mut handled = Vec::new();
+    while handled.len() < count as usize {
+        input = binder.bind_consumer(&spec).await.unwrap();
+        let until = handled.len() + 1_500;
+        while handled.len() < until.min(count as usize) {
+            let batch = soon("deliveries", input.deliveries.next()).await.unwrap();
+            for delivery in batch.deliveries {
+                handled.push(accept(&input, delivery).parse::<u32>().unwrap());
+            }
+        }
+        input.control.stop();
+        while let Some(batch) = soon("the end of the stream", input.deliveries.next()).await {
+            for delivery in batch.deliveries {
+                input.settler.settle(delivery.receipt, Settlement::Release);
+            }
+        }
+        input.control.close().await;
+    }
+    let jumps: Vec<_> = handled.windows(2).filter(|pair| pair[1] != pair[0] + 1).collect();
+    assert!(jumps.is_empty(), "out of order: {jumps:?}");
+    output.close().await;
+    binder.close().await;
+    manage("DELETE", &format!("queues/%2F/{destination}.g"), None).await;
 }

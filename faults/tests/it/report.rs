@@ -65,9 +65,12 @@ fn a_case_that_fails_says_by_which_criteria() {
     case.at_most("repeats a kill", &100, &101);
     case.within("stop", Duration::from_secs(5), None);
     assert!(!case.holds());
-    assert!(
-        line(&case)
-            .ends_with("1 lost  0 repeated (0 attributed)  0 disorder  FAILS: lost, repeats a kill, stop")
+    let line = line(&case);
+    let (counts, failed) = line.split_once("  FAILS: ").expect("a case that fails says so");
+    assert!(counts.ends_with("1 lost  0 repeated (0 attributed)  0 disorder"));
+    assert_eq!(
+        failed,
+        "lost (1, wanted: 0), repeats a kill (101, wanted: at most 100), stop (never seen, wanted: at most 5.0 s)"
     );
 }
 

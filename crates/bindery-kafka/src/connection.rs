@@ -37,11 +37,9 @@ const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
     ("heartbeat.interval.ms", "500"),
     ("fetch.queue.backoff.ms", "20"),
     ("fetch.wait.max.ms", "100"),
-    // What is fetched ahead is still in the processor's cache when it is read, and partitions take turns sooner.
-    ("fetch.message.max.bytes", "262144"),
     // One answer is held whole until it is read: with many partitions the default would be 50 MiB.
     ("fetch.max.bytes", "8388608"),
-    ("queued.min.messages", "5000"),
+    // Bytes are the bound: with fewer messages than the default a fast lane waits for the next fetch.
     ("queued.max.messages.kbytes", "16384"),
     ("isolation.level", "read_committed"),
     ("statistics.interval.ms", "5000"),

@@ -11,6 +11,8 @@ use crate::{install, paths, process};
 
 /// The brokers that belong to the bench.
 const SET: &str = "faults";
+/// What the names of cases begin with whose output is on another broker than their input.
+const BETWEEN_BROKERS: &str = "output-down";
 
 /// What the command takes.
 #[derive(Debug, Args)]
@@ -43,17 +45,25 @@ fn is_question(argument: &str) -> bool {
     matches!(argument, "--list" | "--help" | "-h")
 }
 
-/// The one broker that the bench is told to use, so that two benches with one broker each don't meet.
+/// The one broker that the bench is told to use, so that two benches with one broker each don't meet. Cases with the
+/// output on another broker than the input need both.
 fn only(arguments: &[String]) -> Option<Broker> {
+    let needs_both = match value_of("--case", arguments) {
+        Some(cases) => cases.contains(BETWEEN_BROKERS),
+        None => true,
+    };
+    let named = value_of("--broker", arguments).filter(|_| !needs_both);
+    named.and_then(|name| Broker::from_str(name, true).ok())
+}
+
+/// The value of an option, behind a space or a `=`.
+fn value_of<'a>(option: &str, arguments: &'a [String]) -> Option<&'a str> {
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
-        let value = match argument.strip_prefix("--broker") {
-            Some("") => rest.next().map(String::as_str),
-            Some(value) => value.strip_prefix('='),
-            None => None,
-        };
-        if let Some(value) = value {
-            return Broker::from_str(value, true).ok();
+        match argument.strip_prefix(option) {
+            Some("") => return rest.next().map(String::as_str),
+            Some(value) => return value.strip_prefix('='),
+            None => {}
         }
     }
     None
@@ -82,8 +92,17 @@ mod tests {
     #[test]
     fn only_the_broker_that_is_named_is_started() {
         assert_eq!(chosen("--case T2 --broker kafka"), Some(Broker::Kafka));
-        assert_eq!(chosen("--broker=rabbit --seed 3"), Some(Broker::Rabbit));
-        assert_eq!(chosen("--broker memory"), None);
+        assert_eq!(
+            chosen("--broker=rabbit --seed 3 --case=T2,T6"),
+            Some(Broker::Rabbit)
+        );
+        assert_eq!(chosen("--case T2 --broker memory"), None);
         assert_eq!(chosen("--case T2"), None);
+    }
+
+    #[test]
+    fn cases_between_brokers_have_both() {
+        assert_eq!(chosen("--broker kafka"), None);
+        assert_eq!(chosen("--broker kafka --case T2,output-down"), None);
     }
 }

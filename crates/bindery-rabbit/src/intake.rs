@@ -1,5 +1,7 @@
 //! One channel that consumes: deliveries are handed over, and the broker is told what was settled.
 
+mod closing;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,10 +9,9 @@ use bindery_core::{Delivery, DeliveryBatch, ErrorKind, Source, fail_point};
 use futures_util::{FutureExt, StreamExt};
 use lapin::Channel;
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions,
-    BasicRejectOptions, QueueDeclareOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
 };
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::types::{AMQPValue, FieldTable};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -28,8 +29,6 @@ const TELL_WITHIN: Duration = Duration::from_millis(5);
 /// How long accepted deliveries wait behind an open one before they are told one by one.
 const APART_AFTER: Duration = Duration::from_millis(250);
 
-/// How long to wait for what is on its way from a queue that has more.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// How long a lane stays there without losing it.
 const QUARANTINE_FOR: Duration = Duration::from_secs(60);
 
@@ -209,55 +208,6 @@ impl Session<'_> {
         drop(sender);
         *deliveries = None;
         Ok(())
-    }
-
-    /// Waits until the queue has taken in what was acknowledged.
-    ///
-    /// A quorum queue that is slow collects acknowledgements at the channel, and those go with the channel. It has them
-    /// when it sends others in their place, or when it answers a command that stands behind them. The consumer isn't
-    /// cancelled for that: what is on its way then, a quorum queue puts behind all other messages.
-    async fn await_acknowledgements(&self, consumer: &mut lapin::Consumer, mut unsettled: usize) {
-        let answered = async {
-            if self.context.single_active && !self.context.exclusive {
-                // Gets nothing: only the first consumer is active.
-                let options = BasicConsumeOptions::default();
-                let consuming =
-                    self.channel
-                        .basic_consume(self.queue()?, "".into(), options, FieldTable::default());
-                return Ok(consuming.await.map(drop)?);
-            }
-            let passive = QueueDeclareOptions {
-                passive: true,
-                ..QueueDeclareOptions::default()
-            };
-            loop {
-                while let Some(Some(Ok(_))) = consumer.next().now_or_never() {
-                    unsettled += 1;
-                }
-                if unsettled >= usize::from(self.prefetch) && self.prefetch > 0 {
-                    return Ok(());
-                }
-                let declaring = self
-                    .channel
-                    .queue_declare(self.queue()?, passive, FieldTable::default());
-                if declaring.await?.message_count() == 0 {
-                    break;
-                }
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-            if !self.context.exclusive {
-                // Finds nothing: it would have been sent to the consumer.
-                let options = BasicGetOptions::default();
-                self.channel.basic_get(self.queue()?, options).await?;
-            }
-            Ok::<_, Refusal>(())
-        };
-        // Without an answer the messages come again, as after any end that isn't clean.
-        let _ = tokio::time::timeout(RPC_LIMIT, answered).await;
-    }
-
-    fn queue(&self) -> Result<ShortString, Refusal> {
-        short(&self.source.name, "queue")
     }
 
     fn broken(&self, error: lapin::Error) -> Refusal {

@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use super::{Report, ScenarioReport};
 
 /// What measures everything.
-const EVERYTHING: &str = "cargo xtask bench";
+pub(super) const EVERYTHING: &str = "cargo xtask bench";
 
 impl Report {
     /// This report, with those scenarios of an earlier one that were not measured again, at their old places. What the

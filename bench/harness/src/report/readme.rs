@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result};
 
 use super::markdown::cell;
+use super::merge::EVERYTHING;
 use super::numbers::rate;
 use super::{Report, ScenarioReport};
 use crate::stats::{Measure, Program, Spread};
@@ -52,7 +53,7 @@ pub fn table(report: &Report) -> String {
         report.date,
         report.machine.processors,
         report.machine.processor,
-        report.command,
+        EVERYTHING,
         date = report.date,
     )
     .expect("writing to a string cannot fail");

@@ -268,8 +268,8 @@ impl Poller {
         let full = !self.backlog.is_empty();
         let all_paused = assigned().next().is_some() && assigned().all(|place| wants_pause(place));
         // Others could go on, but what is held mostly drains sooner than the library gets over a pause.
-        let brimful =
-            assigned().any(|place| !place.paused.load(Ordering::Acquire) && self.brake.is_pulled(place));
+        let brimful = self.brake.is_touched()
+            && assigned().any(|place| !place.paused.load(Ordering::Acquire) && self.brake.is_pulled(place));
         let mut stalled = false;
         if !stopping && (full || all_paused || brimful) {
             let since = *self.blocked_since.get_or_insert_with(Instant::now);

@@ -242,31 +242,33 @@ fn fifty_lost_connections_leave_no_thread_file_or_task_behind() {
             .bind_producer(&producer(&destination, json!({})))
             .await
             .unwrap();
-        let mut lose_connections = async |count: u32| {
-            for _ in 0..count {
-                (line.cut)();
-                (line.restore)();
-                until("publishing to work again", || async {
-                    send(&*output, record("x")).await.is_ok()
-                })
-                .await;
-                let batch = soon("a delivery", input.deliveries.next()).await.unwrap();
-                for delivery in batch.deliveries {
-                    accept(&input, delivery);
-                }
+        let mut pass_one = async || {
+            until("publishing to work", || async {
+                send(&*output, record("x")).await.is_ok()
+            })
+            .await;
+            let batch = soon("a delivery", input.deliveries.next()).await.unwrap();
+            for delivery in batch.deliveries {
+                accept(&input, delivery);
             }
         };
-        lose_connections(5).await;
+        pass_one().await;
         let before = held();
-        lose_connections(50).await;
+        for _ in 0..50 {
+            (line.cut)();
+            (line.restore)();
+            pass_one().await;
+        }
         let mut after = held();
+        // Some things are made with the first loss, and the client lets go of a lost connection with its next heartbeat.
+        // Whatever each of the 50 left behind would be there 50 times.
         until("what the lost connections held to be given back", || {
             after = held();
-            let near = before
+            let given_back = before
                 .iter()
                 .zip(&after)
-                .all(|(before, after)| after.abs_diff(*before) <= 2);
-            std::future::ready(near)
+                .all(|(before, after)| *after <= before + 10);
+            std::future::ready(given_back)
         })
         .await;
         println!("threads, files, tasks: {before:?} before, {after:?} after 50 lost connections");

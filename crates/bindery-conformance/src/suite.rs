@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bindery_core::{
-    Binder, BindingName, Capabilities, Confirm, ConsumerSpec, Headers, Options, OutboundRecord, Position,
-    Producer, ProducerSpec, Result,
+    Binder, BindingName, Capabilities, Confirm, ConsumerSpec, Full, Headers, Options, OutboundRecord,
+    Position, Producer, ProducerSpec, Result,
 };
 use uuid::Uuid;
 
@@ -255,18 +255,15 @@ impl Publisher {
     ) -> Vec<Result<Position>> {
         let mut answers = Vec::new();
         for record in records {
-            let (confirm, answer) = Confirm::channel();
-            let mut next = Some((record, confirm));
-            while let Some((record, confirm)) = next.take() {
-                if let Err(full) = self.producer.send(record, confirm) {
-                    within(
-                        self.deadline,
-                        "room in the producer's window",
-                        self.producer.ready(),
-                    )
-                    .await;
-                    next = Some((full.record, full.confirm));
-                }
+            let (mut confirm, answer) = Confirm::channel();
+            while let Err(Full(given_back)) = self.producer.send(&record, confirm) {
+                confirm = given_back;
+                within(
+                    self.deadline,
+                    "room in the producer's window",
+                    self.producer.ready(),
+                )
+                .await;
             }
             answers.push(answer);
         }

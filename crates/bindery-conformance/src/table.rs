@@ -94,7 +94,7 @@ macro_rules! for_each_case {
             }
             confirms {
                 every_record_is_confirmed_once [];
-                a_full_window_gives_the_record_back_and_keeps_the_order [];
+                a_full_window_gives_the_confirm_back_and_keeps_the_order [];
                 closing_a_producer_confirms_what_was_sent [];
                 a_closed_producer_fails_what_is_sent [];
                 a_confirm_says_where_the_record_is [AssignedPartitions];

@@ -109,25 +109,21 @@ impl ConfirmSink for OneShot {
     }
 }
 
-/// A record that the producer has no room for at present, given back together with its confirm.
+/// The producer has no room for a record at present: its confirm comes back, not completed.
 #[derive(Debug)]
-pub struct Full {
-    /// The record.
-    pub record: OutboundRecord,
-    /// Its confirm, not completed.
-    pub confirm: Confirm,
-}
+pub struct Full(pub Confirm);
 
 /// Publishes records to one destination.
 #[async_trait]
 pub trait Producer: Send + Sync + fmt::Debug {
     /// Hands a record over without waiting. Records are published in the order of the calls of one caller.
     ///
-    /// Every failure but a full queue is told through `confirm`.
+    /// The record is borrowed, as who sends it mostly keeps it until it is confirmed, and client libraries make a copy
+    /// of their own. Every failure but a full queue is told through `confirm`.
     ///
     /// # Errors
     /// [`Full`] when the producer's window is full; await [`Producer::ready`] and send again.
-    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Box<Full>>;
+    fn send(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full>;
 
     /// Waits until there may be room. Cancel safe.
     async fn ready(&self);

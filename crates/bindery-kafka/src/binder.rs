@@ -195,13 +195,12 @@ impl Shared {
             .dead_letters(&letter.configuration, DEAD_LETTER_TIMEOUT)?;
         let topic: Arc<str> = letter.topic.as_str().into();
         let publisher = DeadLetters {
-            topic: topic.clone(),
             partitions,
             configured_partitions: letter.partitions,
             client: self
                 .clients
                 .get(&config, self.connection.brokers(), &self.connectivity)?,
-            window: Arc::new(Window::new(DEAD_LETTER_WINDOW)),
+            window: Arc::new(Window::new(topic.clone(), DEAD_LETTER_WINDOW)),
             // A little longer than the client's own limit, so that the client's reason is the one that is told.
             confirm_timeout: DEAD_LETTER_TIMEOUT + Duration::from_secs(5),
         };
@@ -231,10 +230,9 @@ impl Shared {
             .get(&config, self.connection.brokers(), &self.connectivity)?;
         client.look_up(&spec.destination);
         Ok(Arc::new(KafkaProducer {
-            topic: spec.destination.clone(),
             partitions,
             client,
-            window: Arc::new(Window::new(spec.max_in_flight)),
+            window: Arc::new(Window::new(spec.destination.clone(), spec.max_in_flight)),
             patterns: (!options.header_mode_none).then(|| Patterns::new(&options.header_patterns)),
             use_topic_header: options.use_topic_header,
             close_timeout: options.close_timeout_s.map(Duration::from_secs),

@@ -24,7 +24,6 @@ const SHORT_TEXT: usize = 1024;
 
 /// Publishes the dead letters of one input.
 pub(crate) struct DeadLetters {
-    pub(crate) topic: Arc<str>,
     pub(crate) partitions: u32,
     /// `dlq-partitions`, where it is set.
     pub(crate) configured_partitions: Option<u32>,
@@ -83,9 +82,9 @@ impl DeadLetters {
             self.window.ready().await;
         }
         let (confirm, answer) = Confirm::channel();
-        let in_flight = InFlight::new(confirm, self.window.clone(), bytes, self.topic.clone());
+        let in_flight = InFlight::new(confirm, self.window.clone(), bytes);
         let outgoing = Outgoing {
-            topic: &self.topic,
+            topic: &self.window.topic,
             partition,
             timestamp: None,
             key: message.key.as_deref(),
@@ -99,14 +98,17 @@ impl DeadLetters {
         if self.client.send(outgoing, Box::new(in_flight)).is_err() {
             return Err(Error::temporary(
                 ErrorKind::Publish,
-                format!("there is no room to publish to `{}`", self.topic),
+                format!("there is no room to publish to `{}`", self.window.topic),
             ));
         }
         match tokio::time::timeout(self.confirm_timeout, answer).await {
             Ok(result) => result.map(|_| ()),
             Err(_) => Err(Error::temporary(
                 ErrorKind::Timeout,
-                format!("the dead letter to `{}` was not confirmed in time", self.topic),
+                format!(
+                    "the dead letter to `{}` was not confirmed in time",
+                    self.window.topic
+                ),
             )),
         }
     }

@@ -44,7 +44,7 @@ impl MemoryDeadLetters {
         // A dead letter is never told to wait for a group that is behind.
         match self.topic.append(record, u64::MAX) {
             Ok(_) => Ok(()),
-            Err(Refusal::Full(_) | Refusal::NoPartition(_)) => Err(Error::temporary(
+            Err(Refusal::Full | Refusal::NoPartition(_)) => Err(Error::temporary(
                 ErrorKind::Publish,
                 format!("the dead letter was not taken by `{}`", self.topic.name),
             )),

@@ -45,7 +45,7 @@ impl MemoryBroker {
                 ErrorKind::Publish,
                 format!("`{destination}` has no partition {partition}"),
             ),
-            Refusal::Full(_) => Error::temporary(ErrorKind::Publish, format!("`{destination}` is full")),
+            Refusal::Full => Error::temporary(ErrorKind::Publish, format!("`{destination}` is full")),
         })
     }
 

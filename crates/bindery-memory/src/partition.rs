@@ -76,11 +76,11 @@ impl Partition {
         })
     }
 
-    /// Appends a record and returns its offset, or gives the record back when a group is `max_backlog` behind.
-    pub(crate) fn append(&self, message: RawMessage, max_backlog: u64) -> Result<u64, Box<RawMessage>> {
+    /// Appends a record and returns its offset; `None` when a group is `max_backlog` behind.
+    pub(crate) fn append(&self, message: RawMessage, max_backlog: u64) -> Option<u64> {
         let mut state = lock(&self.state);
         if state.log.end() - state.settled() >= max_backlog {
-            return Err(Box::new(message));
+            return None;
         }
         let offset = state.log.append(message);
         self.compact(&mut state);
@@ -91,7 +91,7 @@ impl Partition {
         }
         drop(state);
         self.watch.changed();
-        Ok(offset)
+        Some(offset)
     }
 
     /// Whether no group is `max_backlog` behind.

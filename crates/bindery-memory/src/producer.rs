@@ -90,7 +90,7 @@ impl MemoryProducer {
         self.window.count() < self.window.limit && self.topic.has_room(self.max_backlog)
     }
 
-    fn publish(&self, record: OutboundRecord, confirm: Confirm, lose_answer: bool) -> Result<(), Box<Full>> {
+    fn publish(&self, record: OutboundRecord, confirm: Confirm, lose_answer: bool) -> Result<(), Full> {
         match self.topic.append(record, self.max_backlog) {
             Ok(_) if lose_answer => {
                 confirm.complete(Err(lost_answer()));
@@ -104,12 +104,9 @@ impl MemoryProducer {
                 confirm.complete(Err(no_partition(&self.topic, partition)));
                 self.window.leave();
             }
-            Err(Refusal::Full(record)) => {
+            Err(Refusal::Full) => {
                 self.window.leave();
-                return Err(Box::new(Full {
-                    record: *record,
-                    confirm,
-                }));
+                return Err(Full(confirm));
             }
         }
         Ok(())
@@ -118,13 +115,13 @@ impl MemoryProducer {
 
 #[async_trait]
 impl Producer for MemoryProducer {
-    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Box<Full>> {
+    fn send(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full> {
         if let Some(error) = self.refusal() {
             confirm.complete(Err(error));
             return Ok(());
         }
         if !self.window.enter() {
-            return Err(Box::new(Full { record, confirm }));
+            return Err(Full(confirm));
         }
         let bytes = record.payload.as_ref().map_or(0, |payload| payload.len());
         if let Err(error) = self.shared.faults.check_size(&self.topic.name, bytes) {
@@ -138,7 +135,7 @@ impl Producer for MemoryProducer {
                 self.window.leave();
                 Ok(())
             }
-            verdict => self.publish(record, confirm, verdict == Verdict::Lose),
+            verdict => self.publish(record.clone(), confirm, verdict == Verdict::Lose),
         }
     }
 

@@ -24,8 +24,8 @@ pub(crate) struct Topic {
 /// Why a record was not appended.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// A group is too far behind; the record comes back.
-    Full(Box<OutboundRecord>),
+    /// A group is too far behind.
+    Full,
     /// The record names a partition that doesn't exist.
     NoPartition(i32),
 }
@@ -60,7 +60,7 @@ impl Topic {
     /// Appends a record: to the partition it names, else by its key, else in turn.
     pub(crate) fn append(&self, record: OutboundRecord, max_backlog: u64) -> Result<Position, Refusal> {
         let index = self.choose(&record)?;
-        let (chosen, number) = (record.partition, i32::try_from(index).ok());
+        let number = i32::try_from(index).ok();
         let message = RawMessage {
             payload: record.payload,
             key: record.key,
@@ -74,19 +74,12 @@ impl Topic {
                 redelivered: false,
             },
         };
-        match self.partitions[index].append(message, max_backlog) {
-            Ok(offset) => Ok(Position {
-                partition: number,
-                offset: i64::try_from(offset).ok(),
-            }),
-            Err(message) => Err(Refusal::Full(Box::new(OutboundRecord {
-                payload: message.payload,
-                key: message.key,
-                headers: message.headers,
-                partition: chosen,
-                routing_key: message.origin.routing_key,
-            }))),
-        }
+        let offset = self.partitions[index].append(message, max_backlog);
+        let offset = offset.ok_or(Refusal::Full)?;
+        Ok(Position {
+            partition: number,
+            offset: i64::try_from(offset).ok(),
+        })
     }
 
     fn choose(&self, record: &OutboundRecord) -> Result<usize, Refusal> {

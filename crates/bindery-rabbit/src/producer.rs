@@ -73,8 +73,8 @@ impl fmt::Debug for RabbitProducer {
 }
 
 impl RabbitProducer {
-    fn render(&self, record: OutboundRecord) -> Result<Publication> {
-        let Some(payload) = record.payload else {
+    fn render(&self, record: &OutboundRecord) -> Result<Publication> {
+        let Some(payload) = record.payload.clone() else {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 "RabbitMQ has no tombstones: a record without payload can't be published",
@@ -127,10 +127,10 @@ impl Drop for RabbitProducer {
 
 #[async_trait]
 impl Producer for RabbitProducer {
-    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Box<Full>> {
+    fn send(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full> {
         let slot = match self.publisher.reserve() {
             Ok(slot) => slot,
-            Err(NoSlot::Full) => return Err(Box::new(Full { record, confirm })),
+            Err(NoSlot::Full) => return Err(Full(confirm)),
             Err(NoSlot::Closed) => {
                 confirm.complete(Err(closed_producer()));
                 return Ok(());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use bindery_core::{Confirm, ConfirmSink, Error, ErrorKind, Position};
+use bindery_core::{Confirm, ConfirmSink, Error, ErrorKind, Full, Position};
 
 use super::numbered;
 use crate::Suite;
@@ -47,12 +47,13 @@ pub async fn every_record_is_confirmed_once(suite: &Suite) {
     let publisher = suite.publisher(&destination).await;
     let answers = Answers::of(COUNT);
     for (token, text) in numbered("", COUNT).into_iter().enumerate() {
-        let mut next = (record(text), Confirm::new(answers.clone(), token as u64));
-        while let Err(full) = publisher.producer.send(next.0, next.1) {
+        let record = record(text);
+        let mut confirm = Confirm::new(answers.clone(), token as u64);
+        while let Err(Full(given_back)) = publisher.producer.send(&record, confirm) {
+            confirm = given_back;
             suite
                 .within("room in the producer's window", publisher.producer.ready())
                 .await;
-            next = (full.record, full.confirm);
         }
     }
     eventually(suite.deadline(), "every record to be answered", || {
@@ -67,7 +68,7 @@ pub async fn every_record_is_confirmed_once(suite: &Suite) {
     assert!(answers.each.iter().all(once));
 }
 
-pub async fn a_full_window_gives_the_record_back_and_keeps_the_order(suite: &Suite) {
+pub async fn a_full_window_gives_the_confirm_back_and_keeps_the_order(suite: &Suite) {
     let destination = suite.destination("orders");
     let mut member = suite.bind(&suite.input(&destination, "g")).await;
     let mut output = suite.output(&destination);
@@ -76,14 +77,13 @@ pub async fn a_full_window_gives_the_record_back_and_keeps_the_order(suite: &Sui
     let sent = numbered("", 100);
     let mut answers = Vec::new();
     for text in &sent {
-        let (confirm, answer) = Confirm::channel();
-        let mut next = (record(text.clone()), confirm);
-        while let Err(full) = publisher.producer.send(next.0, next.1) {
-            assert_eq!(full.record.payload.as_deref(), Some(text.as_bytes()));
+        let record = record(text.clone());
+        let (mut confirm, answer) = Confirm::channel();
+        while let Err(Full(given_back)) = publisher.producer.send(&record, confirm) {
+            confirm = given_back;
             suite
                 .within("room in the producer's window", publisher.producer.ready())
                 .await;
-            next = (full.record, full.confirm);
         }
         answers.push(answer);
     }
@@ -102,7 +102,7 @@ pub async fn closing_a_producer_confirms_what_was_sent(suite: &Suite) {
     let answers = Answers::of(200);
     for (token, text) in numbered("", 200).into_iter().enumerate() {
         let confirm = Confirm::new(answers.clone(), token as u64);
-        let sent = publisher.producer.send(record(text), confirm);
+        let sent = publisher.producer.send(&record(text), confirm);
         assert!(sent.is_ok(), "the window is larger than 200");
     }
     suite

@@ -223,7 +223,7 @@ impl DeadLetterPublisher for Faulty<dyn DeadLetterPublisher> {
 
 #[async_trait]
 impl Producer for Faulty<dyn Producer> {
-    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Box<Full>> {
+    fn send(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full> {
         if self.fault == Fault::ConfirmsEverything {
             confirm.complete(Ok(Position::default()));
             return Ok(());

@@ -25,27 +25,34 @@ pub(crate) struct InFlight {
     confirm: Option<Confirm>,
     window: Arc<Window>,
     bytes: usize,
-    topic: Arc<str>,
+    /// The topic that the record asks for, where that isn't the output's.
+    elsewhere: Option<Arc<str>>,
     /// Whether the record asks for a topic or partition that the output doesn't have.
     strays: bool,
 }
 
 impl InFlight {
     /// `window` has room for `bytes` already.
-    pub(crate) fn new(confirm: Confirm, window: Arc<Window>, bytes: usize, topic: Arc<str>) -> Self {
+    pub(crate) fn new(confirm: Confirm, window: Arc<Window>, bytes: usize) -> Self {
         Self {
             confirm: Some(confirm),
             window,
             bytes,
-            topic,
+            elsewhere: None,
             strays: false,
         }
     }
 
-    /// The record asks for a topic or partition that the output doesn't have: that it isn't there is its own fault.
-    pub(crate) fn straying(mut self, strays: bool) -> Self {
-        self.strays = strays;
+    /// The record asks for a topic of its own, or a partition that the output doesn't have: that it isn't there is its
+    /// own fault.
+    pub(crate) fn straying(mut self, elsewhere: Option<Arc<str>>, strays: bool) -> Self {
+        self.strays = strays || elsewhere.is_some();
+        self.elsewhere = elsewhere;
         self
+    }
+
+    fn topic(&self) -> &Arc<str> {
+        self.elsewhere.as_ref().unwrap_or(&self.window.topic)
     }
 
     pub(crate) fn complete(mut self, result: Result<Position>) {
@@ -60,7 +67,7 @@ impl InFlight {
     }
 
     fn fail(self, error: &KafkaError) {
-        let what = format!("could not publish to `{}`", self.topic);
+        let what = format!("could not publish to `{}`", self.topic());
         let error = match error.rdkafka_error_code() {
             // A topic that was deleted says nothing about the record, which waits until it is there again.
             Some(code) if is_missing(code) && !self.strays => {
@@ -137,7 +144,7 @@ impl ProducerContext for ProduceContext {
                     self.broken.store(true, Ordering::Release);
                 }
                 if error.rdkafka_error_code().is_some_and(is_missing) {
-                    note_missing(&self.missing, &in_flight.topic);
+                    note_missing(&self.missing, in_flight.topic());
                 }
                 in_flight.fail(error);
             }
@@ -222,7 +229,7 @@ impl ProducerClient {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::QueueFull) => return Err(record.delivery_opaque),
             Some(RDKafkaErrorCode::Fatal) => self.broken.store(true, Ordering::Release),
-            Some(code) if is_missing(code) => note_missing(&self.missing, &record.delivery_opaque.topic),
+            Some(code) if is_missing(code) => note_missing(&self.missing, record.delivery_opaque.topic()),
             _ => {}
         }
         record.delivery_opaque.fail(&error);

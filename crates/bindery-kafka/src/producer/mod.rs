@@ -23,7 +23,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Publishes to one topic.
 pub(crate) struct KafkaProducer {
-    pub(crate) topic: Arc<str>,
     pub(crate) partitions: u32,
     pub(crate) client: Arc<ProducerClient>,
     pub(crate) window: Arc<Window>,
@@ -48,39 +47,39 @@ impl KafkaProducer {
             .is_none_or(|partition| u32::try_from(partition).is_ok_and(|number| number < self.partitions))
     }
 
-    fn topic(&self, rendered: &Rendered<'_>) -> Result<Arc<str>, Error> {
-        match rendered
-            .directions
-            .topic
-            .as_deref()
-            .filter(|_| self.use_topic_header)
-        {
-            Some(topic) => {
-                topic_name(topic, "header kafka_topic")?;
-                Ok(topic.into())
-            }
-            None => Ok(self.topic.clone()),
-        }
+    fn topic(&self) -> &Arc<str> {
+        &self.window.topic
+    }
+
+    /// The topic that a header asks for, where headers may and it isn't the output's own.
+    fn elsewhere(&self, rendered: &Rendered<'_>) -> Result<Option<Arc<str>>, Error> {
+        let asked = rendered.directions.topic.as_deref();
+        let Some(topic) = asked.filter(|topic| self.use_topic_header && **topic != **self.topic()) else {
+            return Ok(None);
+        };
+        topic_name(topic, "header kafka_topic")?;
+        Ok(Some(topic.into()))
     }
 }
 
 #[async_trait]
 impl Producer for KafkaProducer {
-    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Box<Full>> {
+    fn send(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full> {
         if self.closed.load(Ordering::Acquire) {
-            let closed = format!("the output to `{}` is closed", self.topic);
+            let closed = format!("the output to `{}` is closed", self.topic());
             confirm.complete(Err(Error::new(ErrorKind::Closed, closed)));
             return Ok(());
         }
         let bytes = record.size_bytes();
         if !self.window.enter(bytes) {
-            return Err(Box::new(Full { record, confirm }));
+            return Err(Full(confirm));
         }
-        let rendered = self.render(&record);
-        let topic = match self.topic(&rendered) {
-            Ok(topic) => topic,
+        let rendered = self.render(record);
+        let in_flight = InFlight::new(confirm, self.window.clone(), bytes);
+        let elsewhere = match self.elsewhere(&rendered) {
+            Ok(elsewhere) => elsewhere,
             Err(error) => {
-                InFlight::new(confirm, self.window.clone(), bytes, self.topic.clone()).complete(Err(error));
+                in_flight.complete(Err(error));
                 return Ok(());
             }
         };
@@ -88,20 +87,19 @@ impl Producer for KafkaProducer {
             .partition
             .or(rendered.directions.partition)
             .filter(|n| *n >= 0);
-        let in_flight = InFlight::new(confirm, self.window.clone(), bytes, topic.clone())
-            .straying(topic != self.topic || !self.has(partition));
         let outgoing = Outgoing {
-            topic: &topic,
+            topic: elsewhere.as_deref().unwrap_or(self.topic()),
             partition,
             timestamp: rendered.directions.timestamp.filter(|millis| *millis > 0),
             key: record.key.as_deref().or(rendered.directions.key.as_deref()),
             payload: record.payload.as_deref(),
             headers: owned(rendered.pairs.iter().map(|(name, value)| (*name, Some(&**value)))),
         };
+        let in_flight = in_flight.straying(elsewhere.clone(), !self.has(partition));
         match self.client.send(outgoing, Box::new(in_flight)) {
             Ok(()) => Ok(()),
             Err(in_flight) => match in_flight.into_confirm() {
-                Some(confirm) => Err(Box::new(Full { record, confirm })),
+                Some(confirm) => Err(Full(confirm)),
                 None => Ok(()),
             },
         }
@@ -124,7 +122,7 @@ impl Producer for KafkaProducer {
         let timeout = self.close_timeout.unwrap_or(CLOSE_TIMEOUT);
         if !self.window.drained(timeout).await {
             tracing::warn!(
-                topic = &*self.topic,
+                topic = &**self.topic(),
                 unconfirmed = self.window.in_flight(),
                 "the output was closed with unconfirmed records"
             );
@@ -135,7 +133,7 @@ impl Producer for KafkaProducer {
 impl fmt::Debug for KafkaProducer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaProducer")
-            .field("topic", &self.topic)
+            .field("topic", self.topic())
             .field("partitions", &self.partitions)
             .field("in_flight", &self.window.in_flight())
             .finish_non_exhaustive()

@@ -1,29 +1,37 @@
 //! How much of one output may be sent and unconfirmed.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 /// How many bytes of one output may be unconfirmed.
 const MAX_BYTES: usize = 64 << 20;
+/// Messages are counted above the bytes, which have room for a tebibyte.
+const MESSAGE: u64 = 1 << 40;
+/// The largest window in messages: one bit of the count is left for those that find no room.
+const MAX_MESSAGES: usize = 1 << 23;
 
-/// Counts what is in flight, in messages and bytes.
+/// Counts what is in flight to a topic, in messages and bytes.
 #[derive(Debug)]
 pub(crate) struct Window {
+    pub(crate) topic: Arc<str>,
     max_messages: usize,
-    messages: AtomicUsize,
-    bytes: AtomicUsize,
+    /// Both counts in one: two threads change them for each message, and pass them to and fro.
+    in_flight: AtomicU64,
     room: Notify,
     wanted: AtomicBool,
 }
 
 impl Window {
-    pub(crate) fn new(max_messages: u32) -> Self {
+    pub(crate) fn new(topic: Arc<str>, max_messages: u32) -> Self {
         Self {
-            max_messages: usize::try_from(max_messages).unwrap_or(usize::MAX).max(1),
-            messages: AtomicUsize::new(0),
-            bytes: AtomicUsize::new(0),
+            topic,
+            max_messages: usize::try_from(max_messages)
+                .unwrap_or(MAX_MESSAGES)
+                .clamp(1, MAX_MESSAGES),
+            in_flight: AtomicU64::new(0),
             room: Notify::new(),
             wanted: AtomicBool::new(false),
         }
@@ -31,8 +39,7 @@ impl Window {
 
     /// Takes room for a record, if there is some. A record that is larger than the window fits when it is alone.
     pub(crate) fn enter(&self, bytes: usize) -> bool {
-        let before = self.messages.fetch_add(1, Ordering::AcqRel);
-        let bytes_before = self.bytes.fetch_add(bytes, Ordering::AcqRel);
+        let (before, bytes_before) = parts(self.in_flight.fetch_add(both(bytes), Ordering::AcqRel));
         let fits =
             before < self.max_messages && (before == 0 || bytes_before.saturating_add(bytes) <= MAX_BYTES);
         if !fits {
@@ -43,8 +50,7 @@ impl Window {
 
     /// Gives room back.
     pub(crate) fn leave(&self, bytes: usize) {
-        self.bytes.fetch_sub(bytes, Ordering::AcqRel);
-        self.messages.fetch_sub(1, Ordering::SeqCst);
+        self.in_flight.fetch_sub(both(bytes), Ordering::SeqCst);
         // Only senders that found the window full wait, so the common case is one read.
         if self.wanted.load(Ordering::SeqCst) && self.wanted.swap(false, Ordering::SeqCst) {
             self.room.notify_waiters();
@@ -54,8 +60,8 @@ impl Window {
     /// Waits until there may be room.
     pub(crate) async fn ready(&self) {
         self.wait_until(|| {
-            self.messages.load(Ordering::SeqCst) < self.max_messages
-                && self.bytes.load(Ordering::SeqCst) < MAX_BYTES
+            let (messages, bytes) = parts(self.in_flight.load(Ordering::SeqCst));
+            messages < self.max_messages && bytes < MAX_BYTES
         })
         .await;
     }
@@ -67,7 +73,7 @@ impl Window {
     }
 
     pub(crate) fn in_flight(&self) -> usize {
-        self.messages.load(Ordering::SeqCst)
+        parts(self.in_flight.load(Ordering::SeqCst)).0
     }
 
     async fn wait_until(&self, reached: impl Fn() -> bool) {
@@ -84,15 +90,25 @@ impl Window {
     }
 }
 
+fn both(bytes: usize) -> u64 {
+    MESSAGE + bytes as u64
+}
+
+fn parts(in_flight: u64) -> (usize, usize) {
+    ((in_flight / MESSAGE) as usize, (in_flight % MESSAGE) as usize)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
+
+    fn window(max_messages: u32) -> Window {
+        Window::new("orders".into(), max_messages)
+    }
 
     #[test]
     fn the_window_holds_so_many_messages() {
-        let window = Window::new(2);
+        let window = window(2);
         assert!(window.enter(1) && window.enter(1) && !window.enter(1));
         window.leave(1);
         assert!(window.enter(1));
@@ -100,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_record_larger_than_the_window_fits_alone() {
-        let window = Window::new(10);
+        let window = window(10);
         assert!(window.enter(MAX_BYTES + 1));
         assert!(!window.enter(1));
         window.leave(MAX_BYTES + 1);
@@ -109,7 +125,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_waiting_sender_is_woken_when_room_is_given_back() {
-        let window = Arc::new(Window::new(1));
+        let window = Arc::new(window(1));
         assert!(window.enter(1));
         let waiting = tokio::spawn({
             let window = window.clone();
@@ -125,7 +141,7 @@ mod tests {
 
     #[tokio::test]
     async fn draining_ends_when_nothing_is_in_flight() {
-        let window = Window::new(1);
+        let window = window(1);
         assert!(window.drained(Duration::from_millis(1)).await);
         assert!(window.enter(1));
         assert!(!window.drained(Duration::from_millis(1)).await);

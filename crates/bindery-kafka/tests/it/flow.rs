@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::{Confirm, ConfirmSink, Error, Position};
+use bindery_core::{Confirm, ConfirmSink, Error, Full, Position};
 use futures_util::StreamExt;
 use serde_json::json;
 
@@ -72,7 +72,7 @@ impl ConfirmSink for Count {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_window_gives_the_record_back_and_has_room_again() {
+async fn a_full_window_gives_the_confirm_back_and_has_room_again() {
     let binder = binder();
     let topic = unique("window");
     let mut spec = producer(&topic, None, json!({}));
@@ -81,11 +81,12 @@ async fn a_full_window_gives_the_record_back_and_has_room_again() {
     let count = Arc::new(Count::default());
     let mut full = 0;
     for token in 0..500 {
-        let mut next = (record(&token.to_string()), Confirm::new(count.clone(), token));
-        while let Err(returned) = producer.send(next.0, next.1) {
+        let record = record(&token.to_string());
+        let mut confirm = Confirm::new(count.clone(), token);
+        while let Err(Full(given_back)) = producer.send(&record, confirm) {
             full += 1;
             within(producer.ready()).await;
-            next = (returned.record, returned.confirm);
+            confirm = given_back;
         }
     }
     within(producer.close()).await;

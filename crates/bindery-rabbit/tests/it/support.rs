@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bindery_core::{
-    Binder, BinderFactory, BinderSpec, BindingName, Confirm, Consumer, ConsumerSpec, Delivery, Options,
+    Binder, BinderFactory, BinderSpec, BindingName, Confirm, Consumer, ConsumerSpec, Delivery, Full, Options,
     OutboundRecord, Position, Producer, ProducerSpec, Result, Settlement,
 };
 use bindery_rabbit::RabbitBinderFactory;
@@ -111,10 +111,8 @@ pub async fn enqueue(
     record: OutboundRecord,
 ) -> impl Future<Output = Result<Position>> + use<> {
     let (mut confirm, answer) = Confirm::channel();
-    let mut record = record;
-    while let Err(full) = producer.send(record, confirm) {
-        record = full.record;
-        confirm = full.confirm;
+    while let Err(Full(given_back)) = producer.send(&record, confirm) {
+        confirm = given_back;
         soon("room in the window", producer.ready()).await;
     }
     answer

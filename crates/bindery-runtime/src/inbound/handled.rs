@@ -19,6 +19,8 @@ const MOST: usize = 256;
 pub(crate) struct Handled {
     receipts: Vec<Receipt>,
     bytes: u64,
+    /// How many records of each output were confirmed.
+    confirmed: Vec<u64>,
     /// How long the handlers took that were not reported yet.
     pub(crate) times: HandlerTimes,
 }
@@ -33,6 +35,14 @@ impl Handled {
         }
     }
 
+    /// Takes a record that was confirmed, by the number of its output.
+    pub(crate) fn confirmed(&mut self, output: usize) {
+        if self.confirmed.len() <= output {
+            self.confirmed.resize(output + 1, 0);
+        }
+        self.confirmed[output] += 1;
+    }
+
     /// Whether there are as many as are settled together.
     pub(crate) fn is_full(&self) -> bool {
         self.receipts.len() >= MOST
@@ -43,6 +53,9 @@ impl Handled {
         shared.metrics.handler_times(&mut self.times);
         if self.receipts.is_empty() {
             return;
+        }
+        for (output, count) in shared.outputs.iter().zip(&mut self.confirmed) {
+            output.metrics.confirmed(std::mem::take(count));
         }
         settle::accept_all(shared, load, &mut self.receipts, std::mem::take(&mut self.bytes));
     }

@@ -27,6 +27,7 @@ use super::settle::settle;
 use super::watch::Watched;
 use super::work::Work;
 use crate::binding::Note;
+use crate::outbound::Copied;
 
 /// How long a lane goes on without settling, looking at confirmations, or letting others have the thread.
 const LONGEST_RUN: Duration = Duration::from_millis(1);
@@ -47,6 +48,7 @@ pub(crate) struct Lane {
     /// Exhausted messages that have no dead letter: nothing new is started while there is one.
     pub(super) held: Vec<(Work, Note)>,
     pub(super) call: Call,
+    pub(super) copied: Copied,
     /// When the latest message was done with, unless the lane has waited since.
     pub(super) clock: Option<Instant>,
     /// Since when the lane has not waited.
@@ -89,6 +91,7 @@ impl Lane {
             singles: VecDeque::new(),
             held: Vec::new(),
             call,
+            copied: Copied::default(),
             clock: None,
             running_since: None,
             gave_back: false,

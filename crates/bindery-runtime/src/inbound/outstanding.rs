@@ -95,6 +95,13 @@ impl Outstanding {
         (u64::from(*counter) == token >> 32).then_some(pending)
     }
 
+    /// One of the records of a message that is outstanding, with the number of its output.
+    pub(crate) fn record(&self, token: u64, number: usize) -> Option<&(usize, OutboundRecord)> {
+        let (counter, pending) = self.slots.get(slot(token))?;
+        let record = pending.records.get(number);
+        record.filter(|_| u64::from(*counter) == token >> 32)
+    }
+
     /// Takes a message out that needs no more answers.
     pub(crate) fn remove(&mut self, token: u64) -> Option<Pending> {
         self.get_mut(token)?;
@@ -150,7 +157,7 @@ impl Outstanding {
                 fail_point!("after-output-confirmed");
             }
             for (index, _) in &pending.records {
-                shared.outputs[*index].metrics.published(true);
+                self.handled.confirmed(*index);
             }
             self.handled.add(pending.work);
         }

@@ -1,6 +1,6 @@
 //! Publishing a message's outputs: all records are made before the first is sent, and kept until all are confirmed.
 
-use bindery_core::{Confirm, Error, ErrorKind, HandlerError, OutboundRecord, Outputs, fail_point};
+use bindery_core::{Confirm, Error, ErrorKind, Full, HandlerError, Outputs, fail_point};
 
 use tokio::time::Instant;
 
@@ -40,7 +40,7 @@ impl Lane {
         for output in outputs {
             let index = output.index;
             let binding = shared.outputs.get(index).ok_or_else(|| missing_output(index))?;
-            let record = binding.record(output, pending.work.messages().first())?;
+            let record = binding.record(output, pending.work.messages().first(), &mut self.copied)?;
             records.push((index, record));
         }
         pending.remaining += records.len() as u32;
@@ -57,13 +57,7 @@ impl Lane {
         let count = pending.records.len();
         let mut unsent = count as u32;
         for number in 0..count {
-            // A copy: it is published again when the broker was away.
-            let pending = self.outstanding.get_mut(token);
-            let Some((index, record)) = pending.and_then(|pending| pending.records.get(number).cloned())
-            else {
-                break;
-            };
-            if !self.send(token, index, record).await {
+            if !self.send(token, number).await {
                 break;
             }
             unsent -= 1;
@@ -80,33 +74,39 @@ impl Lane {
         self.clock = self.clock.map(|_| Instant::now());
     }
 
-    /// Sends one record. `false` when the lane ends before there is room for it. Confirmations of earlier messages are
+    /// Sends one record of an outstanding message, which keeps it: it is published again when the broker was away.
+    /// `false` when the lane ends before there is room for it.
+    async fn send(&mut self, token: u64, number: usize) -> bool {
+        let mut confirm = Confirm::new(self.outstanding.window.clone(), token);
+        loop {
+            let shared = &self.shared;
+            let record = self.outstanding.record(token, number);
+            let place = record.and_then(|(index, record)| Some((shared.outputs.get(*index)?, record)));
+            let Some((output, record)) = place else {
+                confirm.dissolve();
+                return false;
+            };
+            match output.offer(record, confirm) {
+                Ok(()) => return true,
+                Err(Full(given_back)) => confirm = given_back,
+            }
+            let output = output.clone();
+            if !self.wait_for_room(&output).await {
+                confirm.dissolve();
+                return false;
+            }
+        }
+    }
+
+    /// Waits until an output may have room; `false` when the lane ends before. Confirmations of earlier messages are
     /// taken in meanwhile.
-    async fn send(&mut self, token: u64, index: usize, record: OutboundRecord) -> bool {
-        let Some(output) = self.shared.outputs.get(index).cloned() else {
-            return false;
-        };
-        let confirm = Confirm::new(self.outstanding.window.clone(), token);
-        let mut offer = match output.offer(record, confirm) {
-            Ok(()) => return true,
-            Err(full) => full,
-        };
+    async fn wait_for_room(&mut self, output: &OutputBinding) -> bool {
         self.flush();
         loop {
             tokio::select! {
-                () = output.ready() => {}
-                () = self.in_vain(&output) => {
-                    offer.confirm.dissolve();
-                    return false;
-                }
-                () = self.outstanding.arrived() => {
-                    self.outstanding.absorb(&self.shared, &self.load);
-                    continue;
-                }
-            }
-            match output.offer(offer.record, offer.confirm) {
-                Ok(()) => return true,
-                Err(full) => offer = full,
+                () = output.ready() => return true,
+                () = self.in_vain(output) => return false,
+                () = self.outstanding.arrived() => self.outstanding.absorb(&self.shared, &self.load),
             }
         }
     }

@@ -218,6 +218,12 @@ pub(crate) struct OutputMetrics {
 }
 
 impl OutputMetrics {
+    pub(crate) fn confirmed(&self, count: u64) {
+        if count > 0 {
+            self.published.increment(count);
+        }
+    }
+
     pub(crate) fn published(&self, confirmed: bool) {
         if confirmed {
             self.published.increment(1)

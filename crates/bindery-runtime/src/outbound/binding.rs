@@ -11,7 +11,7 @@ use bindery_core::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::record;
+use super::{Copied, record};
 use crate::binding::BindingStatus;
 use crate::config::OutputSpec;
 use crate::metrics::OutputMetrics;
@@ -97,12 +97,17 @@ impl OutputBinding {
     ///
     /// # Errors
     /// A permanent error when an expression fails.
-    pub(crate) fn record(&self, output: Output, input: Option<&RawMessage>) -> Result<OutboundRecord> {
+    pub(crate) fn record(
+        &self,
+        output: Output,
+        input: Option<&RawMessage>,
+        copied: &mut Copied,
+    ) -> Result<OutboundRecord> {
         let partitions = match self.spec.partition_key {
             Some(_) => self.partition_count(),
             None => None,
         };
-        record::record(&self.spec, output, input, partitions)
+        record::record(&self.spec, output, input, copied, partitions)
             .map_err(|error| error.with("binding", &self.name))
     }
 
@@ -130,12 +135,12 @@ impl OutputBinding {
     /// Hands a record to the producer, in the order of the caller's calls.
     ///
     /// # Errors
-    /// The record comes back when there is no room, or no producer yet: await [`OutputBinding::ready`].
-    pub(crate) fn offer(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Box<Full>> {
+    /// The confirm comes back when there is no room, or no producer yet: await [`OutputBinding::ready`].
+    pub(crate) fn offer(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full> {
         let current = self.producer.read().unwrap_or_else(PoisonError::into_inner);
         match &*current {
             Some(producer) => producer.send(record, confirm),
-            None => Err(Box::new(Full { record, confirm })),
+            None => Err(Full(confirm)),
         }
     }
 
@@ -169,7 +174,7 @@ impl OutputBinding {
     /// A dropped call may have published the record.
     pub(crate) async fn publish(&self, record: OutboundRecord) -> Result<Position> {
         let (confirm, answer) = Confirm::channel();
-        self.within_limit(self.hand_over(record, confirm)).await?;
+        self.within_limit(self.hand_over(&record, confirm)).await?;
         let result = answer.await;
         self.metrics.published(result.is_ok());
         result.map_err(|error| error.with("binding", &self.name))
@@ -186,10 +191,9 @@ impl OutputBinding {
         }
     }
 
-    async fn hand_over(&self, record: OutboundRecord, confirm: Confirm) {
-        let mut offer = Full { record, confirm };
-        while let Err(full) = self.offer(offer.record, offer.confirm) {
-            offer = *full;
+    async fn hand_over(&self, record: &OutboundRecord, mut confirm: Confirm) {
+        while let Err(Full(given_back)) = self.offer(record, confirm) {
+            confirm = given_back;
             self.ready().await;
         }
     }

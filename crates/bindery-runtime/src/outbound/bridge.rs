@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bindery_core::{BindingName, Codecs, Element, ListenerContext, Position, Result, States};
 
-use super::OutputBinding;
+use super::{Copied, OutputBinding};
 
 /// Makes the output binding of a destination that no YAML names, and starts to bind it.
 pub(crate) type MakeOutput = Box<dyn Fn(&str) -> Result<Arc<OutputBinding>> + Send + Sync>;
@@ -123,7 +123,7 @@ impl StreamBridge {
         encoded.content_type = output.context.content_type.clone();
         encoded.headers.get_or_insert_default();
         output.placeable().await?;
-        let record = output.record(encoded, None)?;
+        let record = output.record(encoded, None, &mut Copied::default())?;
         output.publish(record).await
     }
 }

@@ -7,6 +7,7 @@ use bindery_core::{
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::Copied;
 use crate::config::OutputSpec;
 use crate::expression::{Expression, java_hash};
 
@@ -21,6 +22,7 @@ pub(crate) fn record(
     spec: &OutputSpec,
     output: Output,
     input: Option<&RawMessage>,
+    copied: &mut Copied,
     partition_count: Option<u32>,
 ) -> Result<OutboundRecord> {
     let Output {
@@ -30,8 +32,13 @@ pub(crate) fn record(
         key,
         ..
     } = output;
-    let mut headers = headers.unwrap_or_else(|| copied(input));
-    headers.insert(CONTENT_TYPE, HeaderValue::Text(content_type));
+    let headers = match headers {
+        Some(mut given) => {
+            given.insert(CONTENT_TYPE, HeaderValue::Text(content_type));
+            given
+        }
+        None => copied.headers(input, content_type),
+    };
     let mut record = OutboundRecord {
         payload: None,
         key,
@@ -54,14 +61,6 @@ pub(crate) fn record(
     }
     record.payload = payload.bytes;
     Ok(record)
-}
-
-/// The input's headers, without those that belong to its own way here.
-fn copied(input: Option<&RawMessage>) -> Headers {
-    let mut headers = input.map(|message| message.headers.clone()).unwrap_or_default();
-    headers.remove(PARTITION);
-    headers.remove(MESSAGE_KEY);
-    headers
 }
 
 fn apply_key(record: &mut OutboundRecord, expression: &Expression, payload: &EncodedPayload) -> Result<()> {

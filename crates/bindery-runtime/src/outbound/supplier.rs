@@ -10,7 +10,7 @@ use bindery_core::{
 use futures_util::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::OutputBinding;
+use super::{Copied, OutputBinding};
 use crate::config::Poller;
 use crate::inbound::call_listener;
 
@@ -128,7 +128,7 @@ impl Supplier {
             let Some(output) = self.outputs.get(value.index) else {
                 continue;
             };
-            match output.record(value, None) {
+            match output.record(value, None, &mut Copied::default()) {
                 Ok(record) => publish_record(output, record, &self.stopped).await,
                 Err(error) => {
                     tracing::error!(binding.name = %output.name, error = %error.report(), "a supplied value can't be published");

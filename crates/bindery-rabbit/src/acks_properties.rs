@@ -83,7 +83,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let lane = Lane::new(0);
+        let lane = Lane::new(0, 8);
         let generation = lane.renew();
         Self {
             lane,

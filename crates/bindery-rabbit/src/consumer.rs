@@ -42,14 +42,16 @@ pub(crate) async fn bind(
     // Declared once here, so that what doesn't fit is told before any lane starts.
     declare(&live, &plan.topology).await?;
 
-    let lanes: Vec<Arc<Lane>> = (0..spec.concurrency.max(1)).map(Lane::new).collect();
+    let prefetch = options
+        .prefetch
+        .unwrap_or_else(|| u16::try_from(spec.max_in_flight.max(1)).unwrap_or(u16::MAX));
+    let lanes: Vec<Arc<Lane>> = (0..spec.concurrency.max(1))
+        .map(|id| Lane::new(id, prefetch))
+        .collect();
     let health = Arc::new(HealthBoard::new(
         format!("consumer `{}`", spec.binding),
         lanes.len(),
     ));
-    let prefetch = options
-        .prefetch
-        .unwrap_or_else(|| u16::try_from(spec.max_in_flight.max(1)).unwrap_or(u16::MAX));
     let partition = spec
         .partitioned
         .then(|| i32::try_from(spec.instance_index).unwrap_or(i32::MAX));

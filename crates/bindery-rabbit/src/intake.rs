@@ -2,11 +2,14 @@
 
 mod closing;
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bindery_core::{Delivery, DeliveryBatch, ErrorKind, Source, fail_point};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use lapin::Channel;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
@@ -280,7 +283,11 @@ impl Session<'_> {
             }
             let (actions, waiting_behind) = {
                 let mut tracker = self.lane.lock();
-                let actions = tracker.take();
+                let actions = if tracker.untold() >= self.lane.crowded {
+                    tracker.take_all()
+                } else {
+                    tracker.take()
+                };
                 let behind = (tracker.untold() > 0).then(|| tracker.oldest_open()).flatten();
                 (actions, behind)
             };
@@ -293,39 +300,49 @@ impl Session<'_> {
         }
     }
 
+    /// Tells the broker, and waits until all of it is written.
     async fn tell(&self, actions: &[Action]) -> Result<(), Refusal> {
         let telling = async {
-            // Each call writes its frame when it is first polled, so the order is kept.
+            let written = FuturesUnordered::new();
             for action in actions {
-                fail_point!("before-ack");
-                match *action {
-                    Action::AckThrough(tag) => {
-                        self.channel
-                            .basic_ack(tag, BasicAckOptions { multiple: true })
-                            .await?
-                    }
-                    Action::Ack(tag) => {
-                        self.channel
-                            .basic_ack(tag, BasicAckOptions { multiple: false })
-                            .await?
-                    }
-                    Action::Requeue(tag) => {
-                        let options = BasicNackOptions {
-                            multiple: false,
-                            requeue: true,
-                        };
-                        self.channel.basic_nack(tag, options).await?;
-                    }
-                    Action::Reject(tag) => {
-                        let options = BasicRejectOptions { requeue: false };
-                        self.channel.basic_reject(tag, options).await?;
-                    }
+                // A frame is queued when its call is first polled: here, so the order is kept, and none waits until the
+                // one before is written.
+                let mut told = Box::pin(self.tell_one(*action));
+                match poll_fn(|task| Poll::Ready(told.as_mut().poll(task))).await {
+                    Poll::Ready(done) => done?,
+                    Poll::Pending => written.push(told),
                 }
-                fail_point!("after-ack");
             }
-            Ok(())
+            written.try_collect().await
         };
         within(RPC_LIMIT, "settling deliveries", telling).await
+    }
+
+    async fn tell_one(&self, action: Action) -> lapin::Result<()> {
+        fail_point!("before-ack");
+        match action {
+            Action::AckThrough(tag) => {
+                let options = BasicAckOptions { multiple: true };
+                self.channel.basic_ack(tag, options).await?;
+            }
+            Action::Ack(tag) => {
+                let options = BasicAckOptions { multiple: false };
+                self.channel.basic_ack(tag, options).await?;
+            }
+            Action::Requeue(tag) => {
+                let options = BasicNackOptions {
+                    multiple: false,
+                    requeue: true,
+                };
+                self.channel.basic_nack(tag, options).await?;
+            }
+            Action::Reject(tag) => {
+                let options = BasicRejectOptions { requeue: false };
+                self.channel.basic_reject(tag, options).await?;
+            }
+        }
+        fail_point!("after-ack");
+        Ok(())
     }
 }
 

@@ -20,6 +20,8 @@ use crate::plans::Plans;
 
 /// After how many settlements the broker is told at once.
 pub(crate) const TELL_AFTER: usize = 64;
+/// Which part of the prefetch may be accepted behind an open delivery without the broker knowing.
+const CROWDED_SHARE: u16 = 4;
 
 /// What all lanes of a consumer share.
 pub(crate) struct LaneContext {
@@ -47,16 +49,20 @@ pub(crate) struct Lane {
     pub(crate) id: u32,
     generation: AtomicU32,
     tracker: Mutex<Tracker>,
+    /// With so many accepted behind an open delivery they are told one by one at once: the broker sends no more than the
+    /// prefetch ahead.
+    pub(crate) crowded: usize,
     pub(crate) settled: Notify,
     pub(crate) paused: tokio::sync::watch::Sender<bool>,
 }
 
 impl Lane {
-    pub(crate) fn new(id: u32) -> Arc<Self> {
+    pub(crate) fn new(id: u32, prefetch: u16) -> Arc<Self> {
         Arc::new(Self {
             id,
             generation: AtomicU32::new(0),
             tracker: Mutex::default(),
+            crowded: usize::from(prefetch / CROWDED_SHARE).max(1),
             settled: Notify::new(),
             paused: tokio::sync::watch::Sender::new(false),
         })
@@ -80,7 +86,8 @@ impl Lane {
         if untold == before {
             return;
         }
-        let enough = before < TELL_AFTER && untold >= TELL_AFTER;
+        let reaches = |count| before < count && untold >= count;
+        let enough = reaches(TELL_AFTER) || reaches(self.crowded);
         let wake = was_oldest || before == 0 || enough || tracker.open() == 0;
         drop(tracker);
         if wake {
@@ -203,5 +210,28 @@ async fn leave(quarantine: &mut Option<Arc<Link>>) {
 impl Lane {
     pub(crate) fn index(&self) -> usize {
         usize::try_from(self.id).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bindery_core::Source;
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn the_broker_is_told_before_what_waits_behind_an_open_delivery_takes_the_whole_prefetch() {
+        let lane = Lane::new(0, 400);
+        let source = Source::new(lane.id, lane.renew(), "orders", None);
+        (1..=300).for_each(|tag| lane.lock().delivered(tag));
+        let mut told_after = Vec::new();
+        for tag in 2..=300 {
+            lane.settle(&[source.receipt(tag)], Settlement::Accept);
+            if lane.settled.notified().now_or_never().is_some() {
+                told_after.push(tag - 1);
+            }
+        }
+        assert_eq!(told_after, [1, 64, 100]);
     }
 }

@@ -64,7 +64,7 @@ pub(super) const PLANS: &[Plan] = &[
         scenario: "kafka-large",
         work: Work::Topic,
         bytes: 102_400,
-        count: 70_000,
+        count: 110_000,
         large: true,
         programs: TWIN,
         targets: &[of_raw(0.95)],

@@ -3,13 +3,14 @@
 use anyhow::{Result, ensure};
 
 use super::{Report, ScenarioReport};
+use crate::run::PLANS;
 
 /// What measures everything.
 pub(super) const EVERYTHING: &str = "cargo xtask bench";
 
 impl Report {
-    /// This report, with those scenarios of an earlier one that were not measured again, at their old places. What the
-    /// earlier ones ran in another version is said with them.
+    /// This report, with those scenarios of an earlier one that were not measured again, all in the order of
+    /// `cargo xtask bench --list`. What the earlier ones ran in another version is said with them.
     ///
     /// # Errors
     /// When the earlier report is of another day or from another machine: such figures don't belong into one table.
@@ -37,6 +38,8 @@ impl Report {
             });
         }
         scenarios.extend(fresh);
+        let place = |name: &str| PLANS.iter().position(|plan| plan.name == name);
+        scenarios.sort_by_key(|scenario| place(&scenario.name).unwrap_or(PLANS.len()));
         let command = if self.command == earlier.command {
             self.command
         } else {
@@ -100,6 +103,14 @@ mod tests {
             .map(|scenario| (scenario.name.as_str(), scenario.what.as_str()))
             .collect();
         assert_eq!(scenarios, [("one", "new"), ("two", "old"), ("three", "new")]);
+    }
+
+    #[test]
+    fn scenarios_stand_in_the_order_in_which_they_run() {
+        let earlier = report("a", &[("rabbit-pipe", ""), ("memory-start", "")]);
+        let merged = report("a", &[("kafka-pipe", "")]).merged_with(earlier).unwrap();
+        let names: Vec<_> = merged.scenarios.iter().map(|s| s.name.as_str()).collect();
+        assert_eq!(names, ["memory-start", "kafka-pipe", "rabbit-pipe"]);
     }
 
     #[test]

@@ -39,7 +39,8 @@ pub fn table(report: &Report) -> String {
     text.push_str(&" ---: |".repeat(programs.len()));
     text.push('\n');
     for scenario in rows {
-        text.push_str(&format!("| {} |", cell(scenario.what.trim_end_matches('.'))));
+        let what = cell(scenario.what.trim_end_matches('.'));
+        text.push_str(&format!("| `{}`: {what} |", scenario.name));
         for program in &programs {
             let figure = found(scenario, *program).map(|found| rate(found.median));
             text.push_str(&format!(" {} |", figure.unwrap_or_else(|| "–".to_owned())));
@@ -96,7 +97,7 @@ mod tests {
             [
                 "| messages per second | Bindery | raw client | Spring Cloud Stream |",
                 "| --- | ---: | ---: | ---: |",
-                "| Reads orders & settles them | 87 k/s | 100 k/s | 20 k/s |",
+                "| `kafka-consume`: Reads orders & settles them | 87 k/s | 100 k/s | 20 k/s |",
                 "",
             ]
         );

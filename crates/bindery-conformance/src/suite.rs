@@ -248,6 +248,19 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
+    /// Hands a record over, waiting for room.
+    pub(crate) async fn hand_over(&self, record: &OutboundRecord, mut confirm: Confirm) {
+        while let Err(Full(given_back)) = self.producer.send(record, confirm) {
+            confirm = given_back;
+            within(
+                self.deadline,
+                "room in the producer's window",
+                self.producer.ready(),
+            )
+            .await;
+        }
+    }
+
     /// Hands records over, waiting for room, and returns what the broker answered, in the order of the records.
     pub(crate) async fn send(
         &self,
@@ -255,16 +268,8 @@ impl Publisher {
     ) -> Vec<Result<Position>> {
         let mut answers = Vec::new();
         for record in records {
-            let (mut confirm, answer) = Confirm::channel();
-            while let Err(Full(given_back)) = self.producer.send(&record, confirm) {
-                confirm = given_back;
-                within(
-                    self.deadline,
-                    "room in the producer's window",
-                    self.producer.ready(),
-                )
-                .await;
-            }
+            let (confirm, answer) = Confirm::channel();
+            self.hand_over(&record, confirm).await;
             answers.push(answer);
         }
         let mut results = Vec::new();

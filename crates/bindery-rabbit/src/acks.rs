@@ -28,7 +28,8 @@ enum State {
 /// The deliveries of one channel in the order of their tags.
 ///
 /// Accepted ones are told with one frame as far as they are contiguous; what was accepted behind an open one is told
-/// one by one, and only when [`Tracker::take_all`] asks for it. Given back and rejected ones are told one by one.
+/// one by one, and only when it has become much or [`Tracker::take_all`] asks for it. Given back and rejected ones are
+/// told one by one.
 /// What was told is forgotten, so that a delivery that stays open for days doesn't keep all that came behind it.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
@@ -90,6 +91,15 @@ impl Tracker {
             .front()
             .filter(|(_, state)| *state == State::Open)
             .map(|(tag, _)| *tag)
+    }
+
+    /// What to tell now; with what was accepted behind an open delivery when that is `crowded` or more.
+    pub(crate) fn take_due(&mut self, crowded: usize) -> Vec<Action> {
+        let mut actions = self.take();
+        if self.accepted >= crowded {
+            actions.extend(self.take_all());
+        }
+        actions
     }
 
     /// What to tell now: everything but what was accepted behind an open delivery.
@@ -176,6 +186,20 @@ mod tests {
         tracker.settle(1, Settlement::Accept);
         tracker.settle(2, Settlement::Accept);
         assert_eq!(tracker.take(), [Action::AckThrough(2)]);
+    }
+
+    #[test]
+    fn much_that_is_accepted_behind_an_open_delivery_is_told_at_once() {
+        let mut tracker = tracker(1..=6);
+        for tag in [1, 3] {
+            tracker.settle(tag, Settlement::Accept);
+        }
+        // What needs no frame of its own doesn't count.
+        assert_eq!(tracker.take_due(2), [Action::AckThrough(1)]);
+        tracker.settle(5, Settlement::Accept);
+        assert_eq!(tracker.take_due(2), [Action::Ack(3), Action::Ack(5)]);
+        tracker.settle(2, Settlement::Accept);
+        assert_eq!(tracker.take_due(2), [Action::AckThrough(2)]);
     }
 
     #[test]

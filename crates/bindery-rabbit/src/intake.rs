@@ -283,11 +283,7 @@ impl Session<'_> {
             }
             let (actions, waiting_behind) = {
                 let mut tracker = self.lane.lock();
-                let actions = if tracker.untold() >= self.lane.crowded {
-                    tracker.take_all()
-                } else {
-                    tracker.take()
-                };
+                let actions = tracker.take_due(self.lane.crowded);
                 let behind = (tracker.untold() > 0).then(|| tracker.oldest_open()).flatten();
                 (actions, behind)
             };

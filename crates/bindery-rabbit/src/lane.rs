@@ -221,17 +221,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_broker_is_told_before_what_waits_behind_an_open_delivery_takes_the_whole_prefetch() {
+    fn who_tells_the_broker_is_woken_before_what_waits_behind_an_open_delivery_takes_the_whole_prefetch() {
         let lane = Lane::new(0, 400);
         let source = Source::new(lane.id, lane.renew(), "orders", None);
         (1..=300).for_each(|tag| lane.lock().delivered(tag));
-        let mut told_after = Vec::new();
+        let mut woken_after = Vec::new();
         for tag in 2..=300 {
             lane.settle(&[source.receipt(tag)], Settlement::Accept);
             if lane.settled.notified().now_or_never().is_some() {
-                told_after.push(tag - 1);
+                woken_after.push(tag - 1);
             }
         }
-        assert_eq!(told_after, [1, 64, 100]);
+        assert_eq!(woken_after, [1, 64, 100]);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use bindery_core::{Confirm, ConfirmSink, Error, ErrorKind, Full, Position};
+use bindery_core::{Confirm, ConfirmSink, Error, ErrorKind, Position};
 
 use super::numbered;
 use crate::Suite;
@@ -47,14 +47,8 @@ pub async fn every_record_is_confirmed_once(suite: &Suite) {
     let publisher = suite.publisher(&destination).await;
     let answers = Answers::of(COUNT);
     for (token, text) in numbered("", COUNT).into_iter().enumerate() {
-        let record = record(text);
-        let mut confirm = Confirm::new(answers.clone(), token as u64);
-        while let Err(Full(given_back)) = publisher.producer.send(&record, confirm) {
-            confirm = given_back;
-            suite
-                .within("room in the producer's window", publisher.producer.ready())
-                .await;
-        }
+        let confirm = Confirm::new(answers.clone(), token as u64);
+        publisher.hand_over(&record(text), confirm).await;
     }
     eventually(suite.deadline(), "every record to be answered", || {
         answers.count() == COUNT
@@ -77,14 +71,8 @@ pub async fn a_full_window_gives_the_confirm_back_and_keeps_the_order(suite: &Su
     let sent = numbered("", 100);
     let mut answers = Vec::new();
     for text in &sent {
-        let record = record(text.clone());
-        let (mut confirm, answer) = Confirm::channel();
-        while let Err(Full(given_back)) = publisher.producer.send(&record, confirm) {
-            confirm = given_back;
-            suite
-                .within("room in the producer's window", publisher.producer.ready())
-                .await;
-        }
+        let (confirm, answer) = Confirm::channel();
+        publisher.hand_over(&record(text.clone()), confirm).await;
         answers.push(answer);
     }
     for answer in answers {

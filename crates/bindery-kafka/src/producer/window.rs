@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 64 << 20;
 /// Messages are counted above the bytes, which have room for a tebibyte.
 const MESSAGE: u64 = 1 << 40;
 /// The largest window in messages: one bit of the count is left for those that find no room.
-const MAX_MESSAGES: usize = 1 << 23;
+const MAX_MESSAGES: u32 = 1 << 23;
 
 /// Counts what is in flight to a topic, in messages and bytes.
 #[derive(Debug)]
@@ -28,9 +28,7 @@ impl Window {
     pub(crate) fn new(topic: Arc<str>, max_messages: u32) -> Self {
         Self {
             topic,
-            max_messages: usize::try_from(max_messages)
-                .unwrap_or(MAX_MESSAGES)
-                .clamp(1, MAX_MESSAGES),
+            max_messages: max_messages.clamp(1, MAX_MESSAGES) as usize,
             in_flight: AtomicU64::new(0),
             room: Notify::new(),
             wanted: AtomicBool::new(false),

@@ -260,7 +260,7 @@ fn fifty_lost_connections_leave_no_thread_file_or_task_behind() {
             pass_one().await;
         }
         let mut after = held();
-        // Some things are made with the first loss, and the client lets go of a lost connection with its next heartbeat.
+        // Some things are made with the first loss, and the client keeps some of a lost connection for seconds.
         // Whatever each of the 50 left behind would be there 50 times.
         until("what the lost connections held to be given back", || {
             after = held();

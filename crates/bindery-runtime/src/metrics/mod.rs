@@ -226,7 +226,7 @@ impl OutputMetrics {
 
     pub(crate) fn published(&self, confirmed: bool) {
         if confirmed {
-            self.published.increment(1)
+            self.confirmed(1)
         } else {
             self.failed.increment(1)
         }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use bench_common::{Order, Stop};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -49,6 +50,7 @@ impl<'a> Reader<'a> {
         let consumer: BaseConsumer = config()?
             .set("group.id", "bench-feed")
             .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
             .set("fetch.queue.backoff.ms", "10")
             .create()?;
         let read = vec![0; topics::ends(topic)?.len()];
@@ -65,23 +67,30 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Reads one message, if one comes soon.
-    fn read(&mut self) -> Result<bool> {
-        let Some(message) = self.consumer.poll(POLL).transpose()? else {
-            return Ok(false);
-        };
-        let (partition, offset) = note(&mut self.tally, &message)?;
-        self.read[partition] = offset + 1;
-        Ok(true)
+    /// Reads one message or the end of a partition, if one comes soon.
+    fn read(&mut self) -> Result<Read> {
+        match self.consumer.poll(POLL) {
+            None => Ok(Read::Nothing),
+            Some(Ok(message)) => {
+                let (partition, offset) = note(&mut self.tally, &message)?;
+                self.read[partition] = offset + 1;
+                Ok(Read::Message)
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Read::End(usize::try_from(partition)?)),
+            Some(Err(error)) => Err(error.into()),
+        }
     }
 
     /// Reads until nothing is left of what is there now.
     fn read_to_end(&mut self) -> Result<()> {
-        let ends = topics::ends(self.topic)?;
+        let mut ends = topics::ends(self.topic)?;
         let mut deadline = Instant::now() + PATIENCE;
         while self.read.iter().zip(&ends).any(|(read, end)| read < end) {
-            if self.read()? {
-                deadline = Instant::now() + PATIENCE;
+            match self.read()? {
+                Read::Message => deadline = Instant::now() + PATIENCE,
+                // The last offsets are those of transactions, which are no messages.
+                Read::End(partition) => ends[partition] = self.read[partition],
+                Read::Nothing => {}
             }
             ensure!(
                 Instant::now() < deadline,
@@ -92,6 +101,14 @@ impl<'a> Reader<'a> {
         }
         Ok(())
     }
+}
+
+/// What came of the topic.
+enum Read {
+    Message,
+    /// All of this partition is read.
+    End(usize),
+    Nothing,
 }
 
 fn note(tally: &mut Tally, message: &BorrowedMessage<'_>) -> Result<(usize, i64)> {

@@ -51,7 +51,7 @@ pub use headers::{
 };
 pub use health::{Health, Status};
 pub use listener::*;
-pub use message::{Batch, Message, Origin, OutboundRecord, RawMessage};
+pub use message::{Batch, Message, Origin, OutboundRecord, RawMessage, SharedMessage, SharedMessages};
 pub use names::{BindingName, relaxed};
 pub use operations::{ApplicationHealth, BinderHealth, BindingInfo, Operations, StateChange};
 pub use producer::{Confirm, ConfirmSink, Full, Position, Producer};

@@ -1,5 +1,6 @@
 //! What is carried: messages as they come in, messages as a program makes them, records as they go out.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -30,6 +31,60 @@ impl RawMessage {
         self.payload.as_ref().map_or(0, Bytes::len)
             + self.key.as_ref().map_or(0, Bytes::len)
             + self.headers.encoded().map_or(0, |encoded| encoded.bytes.len())
+    }
+}
+
+/// One of several messages that came together and are kept together. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct SharedMessage {
+    messages: Arc<[RawMessage]>,
+    index: usize,
+}
+
+impl From<RawMessage> for SharedMessage {
+    fn from(message: RawMessage) -> Self {
+        Self {
+            messages: [message].into(),
+            index: 0,
+        }
+    }
+}
+
+impl Deref for SharedMessage {
+    type Target = RawMessage;
+
+    fn deref(&self) -> &RawMessage {
+        &self.messages[self.index]
+    }
+}
+
+/// Several messages that are kept together, one after the other.
+#[derive(Debug, Default)]
+pub struct SharedMessages {
+    messages: Arc<[RawMessage]>,
+    next: usize,
+}
+
+impl FromIterator<RawMessage> for SharedMessages {
+    fn from_iter<I: IntoIterator<Item = RawMessage>>(messages: I) -> Self {
+        Self {
+            messages: messages.into_iter().collect(),
+            next: 0,
+        }
+    }
+}
+
+impl Iterator for SharedMessages {
+    type Item = SharedMessage;
+
+    fn next(&mut self) -> Option<SharedMessage> {
+        let index = self.next;
+        if index == self.messages.len() {
+            return None;
+        }
+        self.next += 1;
+        let messages = self.messages.clone();
+        Some(SharedMessage { messages, index })
     }
 }
 

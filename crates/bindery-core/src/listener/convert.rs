@@ -18,8 +18,8 @@ pub enum Outputs {
     /// Nothing is published.
     #[default]
     None,
-    /// One message.
-    One(Output),
+    /// One message. Boxed, as outcomes pass through several hands and mostly bring nothing.
+    One(Box<Output>),
     /// Several messages.
     Many(Vec<Output>),
 }
@@ -47,7 +47,7 @@ impl IntoIterator for Outputs {
     fn into_iter(self) -> Self::IntoIter {
         let (one, many) = match self {
             Self::None => (None, Vec::new()),
-            Self::One(output) => (Some(output), Vec::new()),
+            Self::One(output) => (Some(*output), Vec::new()),
             Self::Many(outputs) => (None, outputs),
         };
         one.into_iter().chain(many)
@@ -190,7 +190,7 @@ pub mod kinds {
         const OUTPUTS: usize = 1;
 
         fn convert(result: T, context: &ListenerContext) -> Result<Outputs, HandlerError> {
-            result.encode(0, context).map(Outputs::One)
+            result.encode(0, context).map(Box::new).map(Outputs::One)
         }
     }
 

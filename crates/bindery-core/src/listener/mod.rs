@@ -27,7 +27,7 @@ pub use state::{State, States};
 
 use crate::{
     BuiltInCodecs, CONTENT_TYPE, Codec, Codecs, EncodedPayload, Glance, HandlerError, HeaderValue, Headers,
-    RawMessage, UNREADABLE_HEADERS,
+    RawMessage, SharedMessage, UNREADABLE_HEADERS,
 };
 
 /// A function that the runtime calls with messages.
@@ -69,7 +69,7 @@ pub enum Input {
     /// A supplier is called without a message.
     Nothing,
     /// One message.
-    One(Box<RawMessage>),
+    One(SharedMessage),
     /// Several messages, in the order of their source.
     Batch(Arc<[RawMessage]>),
 }

@@ -37,7 +37,7 @@ async fn call(definition: ListenerDefinition, text: &'static str) -> Outcome {
         Arc::default(),
     ));
     let invocation = Invocation {
-        input: Input::One(Box::new(message(text))),
+        input: Input::One(message(text).into()),
         attempt: 1,
         acknowledgment: None,
         context,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bindery_core::{Delivery, DeliveryBatch};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-use super::work::Work;
+use super::work::{Run, Work};
 
 /// The keys of a source that have a lane at present.
 pub(crate) type Keys = Arc<Mutex<HashMap<u64, UnboundedSender<Delivery>>>>;
@@ -18,6 +18,8 @@ pub(crate) enum Queue {
     Source {
         batches: UnboundedReceiver<DeliveryBatch>,
         current: std::vec::IntoIter<Delivery>,
+        /// What of them is processed one by one at present.
+        run: Run,
         closed: bool,
     },
     /// A lane that lives as long as its key has messages.
@@ -36,6 +38,7 @@ impl Queue {
         Self::Source {
             batches,
             current: Vec::new().into_iter(),
+            run: Run::default(),
             closed: false,
         }
     }
@@ -62,12 +65,31 @@ impl Queue {
         }
     }
 
+    fn take_one(&mut self) -> Option<Work> {
+        let Self::Source {
+            batches,
+            current,
+            run,
+            ..
+        } = self
+        else {
+            return self.take_delivery().map(Work::one);
+        };
+        run.next().or_else(|| {
+            if current.len() == 0 {
+                *current = batches.try_recv().ok()?.deliveries.into_iter();
+            }
+            *run = Run::of(current);
+            run.next()
+        })
+    }
+
     /// Takes work that is there already: one message, or up to `batch` of them.
     pub(crate) fn take(&mut self, batch: Option<usize>) -> Option<Work> {
-        let first = self.take_delivery()?;
         let Some(limit) = batch else {
-            return Some(Work::one(first));
+            return self.take_one();
         };
+        let first = self.take_delivery()?;
         let mut deliveries = vec![first];
         while deliveries.len() < limit
             && let Some(delivery) = self.take_delivery()
@@ -83,8 +105,9 @@ impl Queue {
             Self::Source {
                 batches,
                 current,
+                run,
                 closed,
-            } if current.len() == 0 => match batches.recv().await {
+            } if current.len() == 0 && run.is_empty() => match batches.recv().await {
                 Some(batch) => *current = batch.deliveries.into_iter(),
                 None => *closed = true,
             },

@@ -27,6 +27,8 @@ pub(crate) struct Connection {
     consumer_properties: Properties,
     producer_properties: Properties,
     required_acks: String,
+    /// How many consumers share what may be fetched ahead.
+    consumers: usize,
 }
 
 /// What consumers have unless configuration says otherwise.
@@ -39,12 +41,16 @@ const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
     ("fetch.wait.max.ms", "100"),
     // One answer is held whole until it is read: with many partitions the default would be 50 MiB.
     ("fetch.max.bytes", "8388608"),
-    // Bytes are the bound: with fewer messages than the default a fast lane waits for the next fetch.
-    ("queued.max.messages.kbytes", "16384"),
     ("isolation.level", "read_committed"),
     ("statistics.interval.ms", "5000"),
     ("allow.auto.create.topics", "false"),
 ];
+
+/// How many KiB the consumers of a process fetch ahead together, and each of them at most and at least: a fast lane waits
+/// for the next fetch when it is less than the most, unless there are others.
+const FETCHED_AHEAD: usize = 32 << 10;
+const MOST_FETCHED_AHEAD: usize = 16 << 10;
+const LEAST_FETCHED_AHEAD: usize = 1 << 10;
 
 /// What consumers have whatever configuration says: offsets are the binder's business.
 const CONSUMER_FIXED: &[(&str, &str)] = &[
@@ -106,6 +112,7 @@ impl Connection {
             consumer_properties: owned_by_the_binder(spec.options.text_map("consumer-properties")),
             producer_properties: spec.options.text_map("producer-properties"),
             required_acks: spec.options.text("required-acks").unwrap_or("all").to_owned(),
+            consumers: spec.consumers.max(1),
         };
         tls::warn_of_exposure(&connection.questions()?, &spec.name);
         Ok(connection)
@@ -134,6 +141,11 @@ impl Connection {
             None => StartOffset::Latest,
         };
         lowest.insert("auto.offset.reset".to_owned(), beginning.as_str().to_owned());
+        // Bytes are the bound: with fewer messages than the default a fast lane waits for the next fetch.
+        lowest.insert(
+            "queued.max.messages.kbytes".to_owned(),
+            self.fetched_ahead().to_string(),
+        );
         let mut derived = Properties::new();
         derived.insert("group.id".to_owned(), id.to_owned());
         if let Some(start) = options.start_offset {
@@ -152,6 +164,10 @@ impl Connection {
             ],
             CONSUMER_FIXED,
         )
+    }
+
+    fn fetched_ahead(&self) -> usize {
+        (FETCHED_AHEAD / self.consumers).clamp(LEAST_FETCHED_AHEAD, MOST_FETCHED_AHEAD)
     }
 
     /// The configuration of a producer whose publications may stay unconfirmed for `confirm_timeout`.

@@ -12,11 +12,16 @@ fn options(value: Value) -> Options {
 }
 
 fn connection(binder: Value, boot: Value) -> Result<Connection> {
+    connection_of(1, binder, boot)
+}
+
+fn connection_of(consumers: usize, binder: Value, boot: Value) -> Result<Connection> {
     Connection::new(&BinderSpec {
         name: "kafka".into(),
         kind: "kafka".into(),
         options: options(binder),
         connection: options(boot),
+        consumers,
     })
 }
 
@@ -193,4 +198,33 @@ fn a_producer_does_not_linger_where_its_callers_wait() {
     };
     let said = [linger(None, false), linger(None, true), linger(Some(3), true)];
     assert_eq!(said.map(Option::unwrap), ["5", "0", "3"]);
+}
+
+#[test]
+fn consumers_share_what_is_fetched_ahead_unless_configuration_says_how_much() {
+    let fetched = |consumers, binder, own: &[_]| {
+        let connection = connection_of(consumers, binder, json!({})).unwrap();
+        let config = connection.consumer(Some("g"), "g", &consumer_options(own, None));
+        let text = config
+            .unwrap()
+            .get("queued.max.messages.kbytes")
+            .map(str::to_owned);
+        text.unwrap()
+    };
+    let shares = [
+        (1, "16384"),
+        (2, "16384"),
+        (10, "3276"),
+        (32, "1024"),
+        (50, "1024"),
+    ];
+    for (consumers, share) in shares {
+        assert_eq!(fetched(consumers, json!({}), &[]), share, "{consumers} consumers");
+    }
+    let all = json!({"consumer-properties": {"queued.max.messages.kbytes": "2000"}});
+    assert_eq!(fetched(50, all.clone(), &[]), "2000");
+    assert_eq!(
+        fetched(50, all, &[("queued.max.messages.kbytes", "3000")]),
+        "3000"
+    );
 }

@@ -262,6 +262,7 @@ mod tests {
             kind: "rabbit".into(),
             options: Options::default(),
             connection: Options(entries.into_iter().collect()),
+            consumers: 1,
         })
     }
 

@@ -54,6 +54,7 @@ fn spec() -> BinderSpec {
         kind: "faulty".into(),
         options: Options::default(),
         connection: Options::default(),
+        consumers: 1,
     }
 }
 

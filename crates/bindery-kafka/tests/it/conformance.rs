@@ -43,6 +43,7 @@ fn spec(brokers: &str) -> BinderSpec {
         kind: "kafka".into(),
         options: options(json!({ "brokers": brokers })),
         connection: Options::default(),
+        consumers: 1,
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) fn binder_with(extra: Value) -> Arc<dyn Binder> {
             kind: "kafka".into(),
             options,
             connection: Options::default(),
+            consumers: 1,
         })
         .unwrap()
 }

@@ -148,6 +148,7 @@ async fn a_broker_that_is_away_is_one_line_and_its_return_one_more() {
         kind: "kafka".into(),
         options: Options::default(),
         connection: Options::default(),
+        consumers: 1,
     });
     let running = application.start().await.unwrap();
     running.wait_ready(DEADLINE).await.unwrap();

@@ -49,6 +49,7 @@ fn spec() -> BinderSpec {
         kind: "memory".into(),
         options: Options::default(),
         connection: Options::default(),
+        consumers: 1,
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn binder(broker: &MemoryBroker, options: Options) -> Arc<dyn Binder>
         kind: "memory".into(),
         options,
         connection: Options::default(),
+        consumers: 1,
     };
     MemoryBinderFactory::new(broker.clone()).create(&spec).unwrap()
 }

@@ -232,6 +232,7 @@ fn fifty_lost_connections_leave_no_thread_file_or_task_behind() {
             kind: "rabbit".into(),
             options: Options::default(),
             connection: options(connection),
+            consumers: 1,
         });
         let destination = unique("leaks");
         let dead_letters = json!({ "auto-bind-dlq": true });

@@ -39,6 +39,7 @@ fn spec(address: &str) -> BinderSpec {
         kind: "rabbit".into(),
         options: Options::default(),
         connection: options(json!({ "addresses": [address] })),
+        consumers: 1,
     }
 }
 

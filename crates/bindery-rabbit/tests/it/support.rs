@@ -54,6 +54,7 @@ pub fn binder_with(name: &str, connection: Value) -> Arc<dyn Binder> {
             kind: "rabbit".into(),
             options: Options::default(),
             connection: options(connection),
+            consumers: 1,
         })
         .unwrap()
 }

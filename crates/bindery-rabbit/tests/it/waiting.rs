@@ -173,6 +173,7 @@ async fn a_broker_that_is_away_is_one_line_for_each_connection_and_its_return_on
         kind: "rabbit".into(),
         options: Options::default(),
         connection: Options::default(),
+        consumers: 1,
     });
     let running = application.start().await.unwrap();
     running.wait_ready(crate::support::DEADLINE).await.unwrap();

@@ -291,6 +291,7 @@ stream:
     assert_eq!(second.connection.get("username"), None);
     assert_eq!(second.options.text("connection-name-prefix"), Some("second"));
     assert_eq!(model.binders.len(), 2);
+    assert_eq!((first.consumers, second.consumers), (model.inputs.len() - 1, 1));
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn one(candidates: &[&Candidate]) -> Result<Arc<str>, String> {
 
 impl Resolver {
     /// What a binder is made with.
-    pub(super) fn binder_spec(&self, candidate: &Candidate, kind: &Arc<str>) -> BinderSpec {
+    pub(super) fn binder_spec(&self, candidate: &Candidate, kind: &Arc<str>, consumers: usize) -> BinderSpec {
         let level = |place: &dyn Fn(Option<String>) -> Place| -> Options {
             let main = || self.tree.at(&place(None));
             let settings: Settings = match &candidate.declared {
@@ -204,6 +204,7 @@ impl Resolver {
             kind: kind.clone(),
             options: level(&|owner| Place::KindBinder(kind.clone(), owner)),
             connection: level(&|owner| Place::Connection(kind.clone(), owner)),
+            consumers,
         }
     }
 }
@@ -245,7 +246,9 @@ impl Context<'_> {
                 && let Ok(kind) = &candidate.kind
                 && specs.iter().all(|known| known.name != candidate.name)
             {
-                specs.push(resolver.binder_spec(candidate, kind));
+                let own = inputs.iter().filter(|input| input.binder == candidate.name);
+                let consumers = own.map(|input| input.consumers.len()).sum();
+                specs.push(resolver.binder_spec(candidate, kind, consumers));
             }
         }
         specs

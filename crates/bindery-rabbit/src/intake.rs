@@ -22,7 +22,7 @@ use crate::acks::Action;
 use crate::connection::{Live, RPC_LIMIT};
 use crate::convert::Inbound;
 use crate::error::{Refusal, is_unreadable, within};
-use crate::lane::{Ended, Lane, LaneContext, Started, TELL_AFTER};
+use crate::lane::{Ended, Lane, LaneContext, Started};
 use crate::provision::{declare, short};
 
 /// How many deliveries travel together at most.
@@ -257,19 +257,12 @@ impl Session<'_> {
         loop {
             let apart_at = stuck.map(|(_, since)| since + APART_AFTER);
             tokio::select! {
-                () = self.lane.settled.notified() => {
-                    let enough = {
-                        let tracker = self.lane.lock();
-                        tracker.untold() >= TELL_AFTER || tracker.open() == 0
-                    };
-                    if !enough {
-                        tokio::select! {
-                            () = tokio::time::sleep(TELL_WITHIN) => {}
-                            () = self.lane.settled.notified() => {}
-                            () = self.context.closing.cancelled() => {}
-                        }
+                () = self.lane.settled.notified() => self.lane.collect(self.prefetch, async {
+                    tokio::select! {
+                        () = tokio::time::sleep(TELL_WITHIN) => {}
+                        () = self.context.closing.cancelled() => {}
                     }
-                }
+                }).await,
                 () = sleep_until(apart_at) => {
                     let actions = self.lane.lock().take_all();
                     self.tell(&actions).await?;
@@ -281,12 +274,7 @@ impl Session<'_> {
                     return self.tell(&actions).await;
                 }
             }
-            let (actions, waiting_behind) = {
-                let mut tracker = self.lane.lock();
-                let actions = tracker.take_due(self.lane.crowded);
-                let behind = (tracker.untold() > 0).then(|| tracker.oldest_open()).flatten();
-                (actions, behind)
-            };
+            let (actions, waiting_behind) = self.lane.take_due();
             self.tell(&actions).await?;
             stuck = match (waiting_behind, stuck) {
                 (Some(tag), Some((known, since))) if known == tag => Some((tag, since)),

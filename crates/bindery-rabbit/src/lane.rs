@@ -1,7 +1,7 @@
 //! One of the consumers that a binding has: a task that starts anew when its channel or connection is lost, and the
 //! place where its deliveries are settled.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::acks::Tracker;
+use crate::acks::{Action, Tracker};
 use crate::connection::{Link, backoff_after};
 use crate::convert::Inbound;
 use crate::error::Refusal;
@@ -18,8 +18,8 @@ use crate::health::HealthBoard;
 use crate::intake::session;
 use crate::plans::Plans;
 
-/// After how many settlements the broker is told at once.
-pub(crate) const TELL_AFTER: usize = 64;
+/// After how many settlements the broker is told at once, unless the prefetch is small.
+const TELL_AFTER: usize = 64;
 /// Which part of the prefetch may be accepted behind an open delivery without the broker knowing.
 const CROWDED_SHARE: u16 = 4;
 
@@ -51,18 +51,26 @@ pub(crate) struct Lane {
     tracker: Mutex<Tracker>,
     /// With so many accepted behind an open delivery they are told one by one at once: the broker sends no more than the
     /// prefetch ahead.
-    pub(crate) crowded: usize,
+    crowded: usize,
+    /// After how many settlements the broker is told at once.
+    enough: usize,
+    /// Whether settlements are being collected: what is not yet enough needs to wake nobody. Changes under the tracker's
+    /// lock only.
+    collecting: AtomicBool,
     pub(crate) settled: Notify,
     pub(crate) paused: tokio::sync::watch::Sender<bool>,
 }
 
 impl Lane {
     pub(crate) fn new(id: u32, prefetch: u16) -> Arc<Self> {
+        let crowded = usize::from(prefetch / CROWDED_SHARE).max(1);
         Arc::new(Self {
             id,
             generation: AtomicU32::new(0),
             tracker: Mutex::default(),
-            crowded: usize::from(prefetch / CROWDED_SHARE).max(1),
+            crowded,
+            enough: crowded.min(TELL_AFTER),
+            collecting: AtomicBool::new(false),
             settled: Notify::new(),
             paused: tokio::sync::watch::Sender::new(false),
         })
@@ -87,12 +95,44 @@ impl Lane {
             return;
         }
         let reaches = |count| before < count && untold >= count;
-        let enough = reaches(TELL_AFTER) || reaches(self.crowded);
-        let wake = was_oldest || before == 0 || enough || tracker.open() == 0;
+        let enough = reaches(self.enough) || reaches(self.crowded);
+        let begins = (was_oldest || before == 0) && !self.collecting.load(Ordering::Relaxed);
+        let wake = enough || begins;
         drop(tracker);
         if wake {
             self.settled.notify_one();
         }
+    }
+
+    /// Collects what is settled until it is enough to tell a broker that sends `prefetch` ahead, for as long as `patience`
+    /// waits.
+    pub(crate) async fn collect(&self, prefetch: u16, patience: impl Future<Output = ()>) {
+        let enough = self.enough.min(prefetch.into());
+        let mut patience = std::pin::pin!(patience);
+        loop {
+            if self.has(enough) {
+                return;
+            }
+            tokio::select! {
+                () = self.settled.notified() => {}
+                () = &mut patience => return,
+            }
+        }
+    }
+
+    fn has(&self, enough: usize) -> bool {
+        let tracker = self.lock();
+        self.collecting.store(true, Ordering::Relaxed);
+        tracker.untold() >= enough
+    }
+
+    /// What to tell the broker now, and whether something waits behind an open delivery: that delivery's tag.
+    pub(crate) fn take_due(&self) -> (Vec<Action>, Option<u64>) {
+        let mut tracker = self.lock();
+        self.collecting.store(false, Ordering::Relaxed);
+        let actions = tracker.take_due(self.crowded);
+        let behind = (tracker.untold() > 0).then(|| tracker.oldest_open()).flatten();
+        (actions, behind)
     }
 
     pub(crate) fn set_paused(&self, paused: bool) {
@@ -107,6 +147,7 @@ impl Lane {
     pub(crate) fn renew(&self) -> u32 {
         let mut tracker = self.lock();
         *tracker = Tracker::default();
+        self.collecting.store(false, Ordering::Relaxed);
         self.generation.fetch_add(1, Ordering::AcqRel) + 1
     }
 }
@@ -219,6 +260,34 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+
+    #[tokio::test]
+    async fn settlements_are_collected_until_they_are_enough_for_one_frame() {
+        for (prefetch, enough) in [(2_048, 64), (100, 25), (1, 1)] {
+            let lane = Lane::new(0, prefetch);
+            let source = Source::new(lane.id, lane.renew(), "orders", None);
+            (1..=80).for_each(|tag| lane.lock().delivered(tag));
+            let mut collected = std::pin::pin!(lane.collect(prefetch, std::future::pending()));
+            for tag in 1..enough {
+                lane.settle(&[source.receipt(tag)], Settlement::Accept);
+                assert!(collected.as_mut().now_or_never().is_none(), "{tag} of {prefetch}");
+            }
+            lane.settle(&[source.receipt(enough)], Settlement::Accept);
+            assert!(collected.now_or_never().is_some(), "{enough} of {prefetch}");
+            assert_eq!(lane.take_due(), (vec![Action::AckThrough(enough)], None));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_enough_is_told_when_patience_ends() {
+        let lane = Lane::new(0, 2_048);
+        let source = Source::new(lane.id, lane.renew(), "orders", None);
+        lane.lock().delivered(1);
+        lane.settle(&[source.receipt(1)], Settlement::Accept);
+        assert!(lane.settled.notified().now_or_never().is_some());
+        lane.collect(2_048, async {}).await;
+        assert_eq!(lane.take_due().0, [Action::AckThrough(1)]);
+    }
 
     #[test]
     fn who_tells_the_broker_is_woken_before_what_waits_behind_an_open_delivery_takes_the_whole_prefetch() {

@@ -83,7 +83,11 @@ impl Iterator for SharedMessages {
             return None;
         }
         self.next += 1;
-        let messages = self.messages.clone();
+        let messages = match self.next == self.messages.len() {
+            // Nothing may be kept here that was handed out to the end.
+            true => std::mem::take(self).messages,
+            false => self.messages.clone(),
+        };
         Some(SharedMessage { messages, index })
     }
 }

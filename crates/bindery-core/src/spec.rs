@@ -76,7 +76,7 @@ pub struct BinderSpec {
     pub options: Options,
     /// The connection level: Spring Boot's own root for this kind, such as `spring.kafka.*`.
     pub connection: Options,
-    /// How many consumers the application binds here: what is bounded for a process as a whole is shared out among them.
+    /// How many consumers the application binds here: what is bounded for all of them is shared out among them.
     pub consumers: usize,
 }
 

@@ -46,8 +46,8 @@ const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "false"),
 ];
 
-/// How many KiB the consumers of a process fetch ahead together, and each of them at most and at least: a fast lane waits
-/// for the next fetch when it is less than the most, unless there are others.
+/// How many KiB the consumers of a binder fetch ahead together, and each of them at most and at least, besides an answer of
+/// each broker that is under way. With less than the most a fast consumer waits for its fetches where the others are idle.
 const FETCHED_AHEAD: usize = 32 << 10;
 const MOST_FETCHED_AHEAD: usize = 16 << 10;
 const LEAST_FETCHED_AHEAD: usize = 1 << 10;

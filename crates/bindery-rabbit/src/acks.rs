@@ -37,6 +37,8 @@ pub(crate) struct Tracker {
     told_apart: Vec<Action>,
     accepted: usize,
     open: usize,
+    /// What was settled and could not be told with the rest when that was taken.
+    left_behind: usize,
 }
 
 /// How many told deliveries are kept at most for each that isn't: forgetting takes a pass over all.
@@ -80,6 +82,11 @@ impl Tracker {
         self.accepted + self.told_apart.len()
     }
 
+    /// How many of those were settled since the broker was told of others.
+    pub(crate) fn fresh(&self) -> usize {
+        self.untold().saturating_sub(self.left_behind)
+    }
+
     /// How many deliveries aren't settled.
     pub(crate) fn open(&self) -> usize {
         self.open
@@ -99,6 +106,7 @@ impl Tracker {
         if self.accepted >= crowded {
             actions.extend(self.take_all());
         }
+        self.left_behind = self.untold();
         actions
     }
 
@@ -150,6 +158,7 @@ impl Tracker {
             self.accepted = 0;
             self.forget_told();
         }
+        self.left_behind = 0;
         actions
     }
 }

@@ -253,9 +253,10 @@ impl Session<'_> {
 
     /// Tells the broker what was settled, until the consumer is closed.
     async fn tell_until_closed(&self) -> Result<(), Refusal> {
-        let mut stuck: Option<(u64, Instant)> = None;
+        // Since when something is left behind an open delivery, whichever that is.
+        let mut left_since: Option<Instant> = None;
         loop {
-            let apart_at = stuck.map(|(_, since)| since + APART_AFTER);
+            let apart_at = left_since.map(|since| since + APART_AFTER);
             tokio::select! {
                 () = self.lane.settled.notified() => self.lane.collect(self.prefetch, async {
                     tokio::select! {
@@ -266,7 +267,7 @@ impl Session<'_> {
                 () = sleep_until(apart_at) => {
                     let actions = self.lane.lock().take_all();
                     self.tell(&actions).await?;
-                    stuck = None;
+                    left_since = None;
                     continue;
                 }
                 () = self.context.closing.cancelled() => {
@@ -274,13 +275,9 @@ impl Session<'_> {
                     return self.tell(&actions).await;
                 }
             }
-            let (actions, waiting_behind) = self.lane.take_due();
+            let (actions, is_left) = self.lane.take_due();
             self.tell(&actions).await?;
-            stuck = match (waiting_behind, stuck) {
-                (Some(tag), Some((known, since))) if known == tag => Some((tag, since)),
-                (Some(tag), _) => Some((tag, Instant::now())),
-                (None, _) => None,
-            };
+            left_since = is_left.then(|| left_since.unwrap_or_else(Instant::now));
         }
     }
 

@@ -81,7 +81,7 @@ impl Lane {
         let mut tracker = self.lock();
         // The generation changes under this lock only.
         let generation = self.generation.load(Ordering::Acquire);
-        let before = tracker.untold();
+        let (before, fresh_before) = (tracker.untold(), tracker.fresh());
         // What waited behind the oldest delivery can be told once that one is settled.
         let mut was_oldest = false;
         for receipt in receipts {
@@ -94,10 +94,10 @@ impl Lane {
         if untold == before {
             return;
         }
-        let reaches = |count| before < count && untold >= count;
-        let enough = reaches(self.enough) || reaches(self.crowded);
+        let is_enough = fresh_before < self.enough && tracker.fresh() >= self.enough;
+        let is_crowded = before < self.crowded && untold >= self.crowded;
         let begins = (was_oldest || before == 0) && !self.collecting.load(Ordering::Relaxed);
-        let wake = enough || begins;
+        let wake = is_enough || is_crowded || begins;
         drop(tracker);
         if wake {
             self.settled.notify_one();
@@ -123,16 +123,15 @@ impl Lane {
     fn has(&self, enough: usize) -> bool {
         let tracker = self.lock();
         self.collecting.store(true, Ordering::Relaxed);
-        tracker.untold() >= enough
+        tracker.fresh() >= enough
     }
 
-    /// What to tell the broker now, and whether something waits behind an open delivery: that delivery's tag.
-    pub(crate) fn take_due(&self) -> (Vec<Action>, Option<u64>) {
+    /// What to tell the broker now, and whether something is left behind an open delivery.
+    pub(crate) fn take_due(&self) -> (Vec<Action>, bool) {
         let mut tracker = self.lock();
         self.collecting.store(false, Ordering::Relaxed);
         let actions = tracker.take_due(self.crowded);
-        let behind = (tracker.untold() > 0).then(|| tracker.oldest_open()).flatten();
-        (actions, behind)
+        (actions, tracker.untold() > 0)
     }
 
     pub(crate) fn set_paused(&self, paused: bool) {
@@ -274,8 +273,51 @@ mod tests {
             }
             lane.settle(&[source.receipt(enough)], Settlement::Accept);
             assert!(collected.now_or_never().is_some(), "{enough} of {prefetch}");
-            assert_eq!(lane.take_due(), (vec![Action::AckThrough(enough)], None));
+            assert_eq!(lane.take_due(), (vec![Action::AckThrough(enough)], false));
+            lane.settle(&[source.receipt(enough + 1)], Settlement::Accept);
+            let again = lane.settled.notified().now_or_never();
+            assert!(again.is_some(), "what follows is collected anew ({prefetch})");
         }
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_sends_one_message_at_a_time_is_told_of_it_at_once() {
+        let lane = Lane::new(0, 2_048);
+        let source = Source::new(lane.id, lane.renew(), "orders", None);
+        lane.lock().delivered(1);
+        lane.settle(&[source.receipt(1)], Settlement::Accept);
+        assert!(lane.collect(1, std::future::pending()).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_new_generation_collects_anew() {
+        let lane = Lane::new(0, 2_048);
+        let old = lane.renew();
+        assert!(
+            lane.collect(2_048, std::future::pending())
+                .now_or_never()
+                .is_none()
+        );
+        let source = Source::new(lane.id, lane.renew(), "orders", None);
+        assert_eq!(source.generation, old + 1);
+        lane.lock().delivered(1);
+        lane.settle(&[source.receipt(1)], Settlement::Accept);
+        assert!(lane.settled.notified().now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_was_left_behind_an_open_delivery_does_not_count_as_new() {
+        let lane = Lane::new(0, 2_048);
+        let source = Source::new(lane.id, lane.renew(), "orders", None);
+        (1..=300).for_each(|tag| lane.lock().delivered(tag));
+        (2..=100).for_each(|tag| lane.settle(&[source.receipt(tag)], Settlement::Accept));
+        assert_eq!(lane.take_due(), (Vec::new(), true));
+        let mut collected = std::pin::pin!(lane.collect(2_048, std::future::pending()));
+        lane.settle(&[source.receipt(1)], Settlement::Accept);
+        assert!(collected.as_mut().now_or_never().is_none());
+        (101..=163).for_each(|tag| lane.settle(&[source.receipt(tag)], Settlement::Accept));
+        assert!(collected.now_or_never().is_some());
+        assert_eq!(lane.take_due(), (vec![Action::AckThrough(163)], false));
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ pub enum Outputs {
     /// Nothing is published.
     #[default]
     None,
-    /// One message. Boxed, as outcomes pass through several hands and mostly bring nothing.
+    /// One message. Boxed, as outcomes pass through several hands and those of consumers bring nothing.
     One(Box<Output>),
     /// Several messages.
     Many(Vec<Output>),

@@ -167,7 +167,8 @@ impl Lanes {
         let feed = match self.spread.ordering {
             Ordering::Partition => {
                 let (sender, batches) = unbounded_channel();
-                let queue = Queue::source(batches);
+                // What is acknowledged by hand may be so in any order.
+                let queue = Queue::source(batches, !self.shared.settings.manual);
                 let lane = Lane::new(
                     self.shared.clone(),
                     source.clone(),

@@ -20,6 +20,8 @@ pub(crate) enum Queue {
         current: std::vec::IntoIter<Delivery>,
         /// What of them is processed one by one at present.
         run: Run,
+        /// Whether messages that come together are kept together until the last of them is settled.
+        together: bool,
         closed: bool,
     },
     /// A lane that lives as long as its key has messages.
@@ -34,11 +36,12 @@ pub(crate) enum Queue {
 
 impl Queue {
     /// The queue of a source.
-    pub(crate) fn source(batches: UnboundedReceiver<DeliveryBatch>) -> Self {
+    pub(crate) fn source(batches: UnboundedReceiver<DeliveryBatch>, together: bool) -> Self {
         Self::Source {
             batches,
             current: Vec::new().into_iter(),
             run: Run::default(),
+            together,
             closed: false,
         }
     }
@@ -70,6 +73,7 @@ impl Queue {
             batches,
             current,
             run,
+            together: true,
             ..
         } = self
         else {
@@ -106,6 +110,7 @@ impl Queue {
                 batches,
                 current,
                 run,
+                together: _,
                 closed,
             } if current.len() == 0 && run.is_empty() => match batches.recv().await {
                 Some(batch) => *current = batch.deliveries.into_iter(),

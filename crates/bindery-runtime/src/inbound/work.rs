@@ -95,8 +95,8 @@ impl Work {
     }
 }
 
-/// Messages that came together, each to be processed by itself. They stay where they are until the last is settled, which
-/// saves an allocation and two copies of each; that is why a run is short.
+/// Messages that came together, each to be processed by itself. They stay where they are until the last of them is settled,
+/// in place of a copy and an allocation for each; a run is short because one that stays open keeps all.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
     messages: SharedMessages,
@@ -106,11 +106,14 @@ pub(crate) struct Run {
 impl Run {
     /// How many messages a run has at most.
     const MOST: usize = 32;
+    /// How many bytes the messages of a run have at most, unless there is one only.
+    const MOST_BYTES: usize = 64 << 10;
 
     /// Takes the first of the deliveries.
     pub(crate) fn of(deliveries: &mut std::vec::IntoIter<Delivery>) -> Self {
-        let mut receipts = Vec::with_capacity(deliveries.len().min(Self::MOST));
-        let messages = deliveries.by_ref().take(Self::MOST).map(|delivery| {
+        let length = Self::length(deliveries.as_slice());
+        let mut receipts = Vec::with_capacity(length);
+        let messages = deliveries.by_ref().take(length).map(|delivery| {
             receipts.push(delivery.receipt);
             delivery.message
         });
@@ -118,6 +121,15 @@ impl Run {
             messages: messages.collect(),
             receipts: receipts.into_iter(),
         }
+    }
+
+    fn length(deliveries: &[Delivery]) -> usize {
+        let mut bytes = 0;
+        let fitting = deliveries.iter().take(Self::MOST).take_while(|delivery| {
+            bytes += delivery.message.size_bytes();
+            bytes <= Self::MOST_BYTES
+        });
+        fitting.count().max(1)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -132,5 +144,74 @@ impl Iterator for Run {
         let message = self.messages.next()?;
         let receipt = self.receipts.next()?;
         Some(Work::single(message, receipt))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bindery_core::{Headers, Origin, Source};
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn deliveries(bytes: &[usize]) -> std::vec::IntoIter<Delivery> {
+        let source = Source::new(0, 0, "orders", None);
+        let delivery = |(position, bytes): (u64, &usize)| Delivery {
+            message: RawMessage {
+                payload: Some(Bytes::from(vec![0; *bytes])),
+                key: None,
+                headers: Headers::new(),
+                origin: Origin {
+                    position,
+                    ..Origin::default()
+                },
+            },
+            receipt: source.receipt(position),
+        };
+        let deliveries: Vec<_> = (0..).zip(bytes).map(delivery).collect();
+        deliveries.into_iter()
+    }
+
+    fn lengths(bytes: &[usize]) -> Vec<usize> {
+        let mut deliveries = deliveries(bytes);
+        let mut lengths = Vec::new();
+        while deliveries.len() > 0 {
+            lengths.push(Run::of(&mut deliveries).count());
+        }
+        lengths
+    }
+
+    #[test]
+    fn runs_are_bounded_by_messages_and_by_bytes() {
+        assert_eq!(lengths(&[512; 70]), [32, 32, 6]);
+        assert_eq!(lengths(&[30 << 10; 5]), [2, 2, 1]);
+        assert_eq!(lengths(&[1 << 20, 10, 10, 1 << 20]), [1, 2, 1]);
+    }
+
+    #[test]
+    fn each_message_has_its_receipt() {
+        let positions: Vec<_> = Run::of(&mut deliveries(&[7; 20]))
+            .map(|work| (work.position(), work.messages()[0].origin.position))
+            .collect();
+        assert!(
+            positions
+                .iter()
+                .copied()
+                .eq((0..20).map(|position| (position, position)))
+        );
+    }
+
+    #[test]
+    fn nothing_of_a_run_is_kept_when_its_last_message_is_gone() {
+        let mut run = Run::of(&mut deliveries(&[7; 3]));
+        let first = run.next().unwrap();
+        let watched = Arc::downgrade(&first.messages()[0].origin.destination);
+        let others: Vec<_> = run.by_ref().collect();
+        drop(first);
+        assert!(watched.upgrade().is_some() && others.len() == 2);
+        drop(others);
+        assert!(run.is_empty() && watched.upgrade().is_none());
     }
 }

@@ -304,6 +304,9 @@ fn a_comma_list_of_destinations_gives_a_consumer_each() {
         .map(|consumer| &*consumer.destination)
         .collect();
     assert_eq!(destinations, ["orders", "returns"]);
+    let consumers: usize = model.inputs.iter().map(|input| input.consumers.len()).sum();
+    assert_eq!(model.binders[0].consumers, consumers);
+    assert!(consumers > model.inputs.len());
 }
 
 #[test]

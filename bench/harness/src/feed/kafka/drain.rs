@@ -39,13 +39,15 @@ pub(super) fn run(topic: &str, expect: Option<u64>, live: bool) -> Result<()> {
 struct Reader<'a> {
     topic: &'a str,
     consumer: BaseConsumer,
+    /// Whether others publish meanwhile.
+    live: bool,
     /// By partition, the offset after the last message read.
     read: Vec<i64>,
     tally: Tally,
 }
 
 impl<'a> Reader<'a> {
-    fn open(topic: &'a str, latency: bool) -> Result<Self> {
+    fn open(topic: &'a str, live: bool) -> Result<Self> {
         // It joins no group, but the library wants a name.
         let consumer: BaseConsumer = config()?
             .set("group.id", "bench-feed")
@@ -63,7 +65,8 @@ impl<'a> Reader<'a> {
             topic,
             consumer,
             read,
-            tally: Tally::new(latency)?,
+            live,
+            tally: Tally::new(live)?,
         })
     }
 
@@ -88,9 +91,10 @@ impl<'a> Reader<'a> {
         while self.read.iter().zip(&ends).any(|(read, end)| read < end) {
             match self.read()? {
                 Read::Message => deadline = Instant::now() + PATIENCE,
-                // The last offsets are those of transactions, which are no messages.
-                Read::End(partition) => ends[partition] = self.read[partition],
-                Read::Nothing => {}
+                // The last offsets are those of transactions, which are no messages. While others publish, an end may be
+                // one from before the messages that follow it.
+                Read::End(partition) if !self.live => ends[partition] = self.read[partition],
+                Read::End(_) | Read::Nothing => {}
             }
             ensure!(
                 Instant::now() < deadline,

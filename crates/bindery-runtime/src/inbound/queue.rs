@@ -83,6 +83,10 @@ impl Queue {
             if current.len() == 0 {
                 *current = batches.try_recv().ok()?.deliveries.into_iter();
             }
+            // A message that comes alone is kept alone.
+            if current.len() == 1 {
+                return current.next().map(Work::one);
+            }
             *run = Run::of(current);
             run.next()
         })

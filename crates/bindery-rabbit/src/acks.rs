@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use bindery_core::Settlement;
+use tokio::time::Instant;
 
 /// One thing to tell the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +38,15 @@ pub(crate) struct Tracker {
     told_apart: Vec<Action>,
     accepted: usize,
     open: usize,
-    /// What was settled and could not be told with the rest when that was taken.
-    left_behind: usize,
+    /// What the latest [`Tracker::take_due`] could not tell.
+    left: Option<Left>,
+}
+
+/// What is settled behind an open delivery, whichever that is.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    count: usize,
+    since: Instant,
 }
 
 /// How many told deliveries are kept at most for each that isn't: forgetting takes a pass over all.
@@ -84,7 +92,13 @@ impl Tracker {
 
     /// How many of those were settled since the broker was told of others.
     pub(crate) fn fresh(&self) -> usize {
-        self.untold().saturating_sub(self.left_behind)
+        self.untold()
+            .saturating_sub(self.left.map_or(0, |left| left.count))
+    }
+
+    /// Since when something is settled behind an open delivery that the broker was not told of with the rest.
+    pub(crate) fn left_since(&self) -> Option<Instant> {
+        self.left.map(|left| left.since)
     }
 
     /// How many deliveries aren't settled.
@@ -102,11 +116,16 @@ impl Tracker {
 
     /// What to tell now; with what was accepted behind an open delivery when that is `crowded` or more.
     pub(crate) fn take_due(&mut self, crowded: usize) -> Vec<Action> {
+        let left = self.left;
         let mut actions = self.take();
         if self.accepted >= crowded {
             actions.extend(self.take_all());
         }
-        self.left_behind = self.untold();
+        let count = self.untold();
+        self.left = (count > 0).then(|| Left {
+            count,
+            since: left.map_or_else(Instant::now, |left| left.since),
+        });
         actions
     }
 
@@ -158,7 +177,7 @@ impl Tracker {
             self.accepted = 0;
             self.forget_told();
         }
-        self.left_behind = 0;
+        self.left = None;
         actions
     }
 }
@@ -209,6 +228,22 @@ mod tests {
         assert_eq!(tracker.take_due(2), [Action::Ack(3), Action::Ack(5)]);
         tracker.settle(2, Settlement::Accept);
         assert_eq!(tracker.take_due(2), [Action::AckThrough(2)]);
+    }
+
+    #[test]
+    fn what_is_left_behind_is_so_since_the_first_of_it_whichever_delivery_is_open() {
+        let mut tracker = tracker(1..=6);
+        assert_eq!((tracker.take_due(100), tracker.left_since()), (Vec::new(), None));
+        tracker.settle(2, Settlement::Accept);
+        tracker.settle(5, Settlement::Accept);
+        assert!(tracker.take_due(100).is_empty());
+        let since = tracker.left_since();
+        assert!(since.is_some());
+        tracker.settle(1, Settlement::Accept);
+        assert_eq!(tracker.take_due(100), [Action::AckThrough(2)]);
+        assert_eq!(tracker.left_since(), since, "5 waits as before, now behind 3");
+        assert_eq!(tracker.take_all(), [Action::Ack(5)]);
+        assert_eq!(tracker.left_since(), None);
     }
 
     #[test]

@@ -253,9 +253,8 @@ impl Session<'_> {
 
     /// Tells the broker what was settled, until the consumer is closed.
     async fn tell_until_closed(&self) -> Result<(), Refusal> {
-        // Since when something is left behind an open delivery, whichever that is.
-        let mut left_since: Option<Instant> = None;
         loop {
+            let left_since = self.lane.lock().left_since();
             let apart_at = left_since.map(|since| since + APART_AFTER);
             tokio::select! {
                 () = self.lane.settled.notified() => self.lane.collect(self.prefetch, async {
@@ -267,7 +266,6 @@ impl Session<'_> {
                 () = sleep_until(apart_at) => {
                     let actions = self.lane.lock().take_all();
                     self.tell(&actions).await?;
-                    left_since = None;
                     continue;
                 }
                 () = self.context.closing.cancelled() => {
@@ -275,9 +273,8 @@ impl Session<'_> {
                     return self.tell(&actions).await;
                 }
             }
-            let (actions, is_left) = self.lane.take_due();
+            let actions = self.lane.take_due();
             self.tell(&actions).await?;
-            left_since = is_left.then(|| left_since.unwrap_or_else(Instant::now));
         }
     }
 

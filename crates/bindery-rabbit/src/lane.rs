@@ -126,12 +126,11 @@ impl Lane {
         tracker.fresh() >= enough
     }
 
-    /// What to tell the broker now, and whether something is left behind an open delivery.
-    pub(crate) fn take_due(&self) -> (Vec<Action>, bool) {
+    /// What to tell the broker now.
+    pub(crate) fn take_due(&self) -> Vec<Action> {
         let mut tracker = self.lock();
         self.collecting.store(false, Ordering::Relaxed);
-        let actions = tracker.take_due(self.crowded);
-        (actions, tracker.untold() > 0)
+        tracker.take_due(self.crowded)
     }
 
     pub(crate) fn set_paused(&self, paused: bool) {
@@ -260,21 +259,31 @@ mod tests {
 
     use super::*;
 
+    /// A lane of the given prefetch to which so many deliveries were handed over, and their source.
+    fn lane_with(prefetch: u16, deliveries: u64) -> (Arc<Lane>, Arc<Source>) {
+        let lane = Lane::new(0, prefetch);
+        let source = Source::new(lane.id, lane.renew(), "orders", None);
+        (1..=deliveries).for_each(|tag| lane.lock().delivered(tag));
+        (lane, source)
+    }
+
+    fn accept(lane: &Lane, source: &Source, tag: u64) {
+        lane.settle(&[source.receipt(tag)], Settlement::Accept);
+    }
+
     #[tokio::test]
     async fn settlements_are_collected_until_they_are_enough_for_one_frame() {
         for (prefetch, enough) in [(2_048, 64), (100, 25), (1, 1)] {
-            let lane = Lane::new(0, prefetch);
-            let source = Source::new(lane.id, lane.renew(), "orders", None);
-            (1..=80).for_each(|tag| lane.lock().delivered(tag));
+            let (lane, source) = lane_with(prefetch, 80);
             let mut collected = std::pin::pin!(lane.collect(prefetch, std::future::pending()));
             for tag in 1..enough {
-                lane.settle(&[source.receipt(tag)], Settlement::Accept);
+                accept(&lane, &source, tag);
                 assert!(collected.as_mut().now_or_never().is_none(), "{tag} of {prefetch}");
             }
-            lane.settle(&[source.receipt(enough)], Settlement::Accept);
+            accept(&lane, &source, enough);
             assert!(collected.now_or_never().is_some(), "{enough} of {prefetch}");
-            assert_eq!(lane.take_due(), (vec![Action::AckThrough(enough)], false));
-            lane.settle(&[source.receipt(enough + 1)], Settlement::Accept);
+            assert_eq!(lane.take_due(), [Action::AckThrough(enough)]);
+            accept(&lane, &source, enough + 1);
             let again = lane.settled.notified().now_or_never();
             assert!(again.is_some(), "what follows is collected anew ({prefetch})");
         }
@@ -282,10 +291,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_broker_that_sends_one_message_at_a_time_is_told_of_it_at_once() {
-        let lane = Lane::new(0, 2_048);
-        let source = Source::new(lane.id, lane.renew(), "orders", None);
-        lane.lock().delivered(1);
-        lane.settle(&[source.receipt(1)], Settlement::Accept);
+        let (lane, source) = lane_with(2_048, 1);
+        accept(&lane, &source, 1);
         assert!(lane.collect(1, std::future::pending()).now_or_never().is_some());
     }
 
@@ -301,44 +308,38 @@ mod tests {
         let source = Source::new(lane.id, lane.renew(), "orders", None);
         assert_eq!(source.generation, old + 1);
         lane.lock().delivered(1);
-        lane.settle(&[source.receipt(1)], Settlement::Accept);
+        accept(&lane, &source, 1);
         assert!(lane.settled.notified().now_or_never().is_some());
     }
 
     #[tokio::test]
     async fn what_was_left_behind_an_open_delivery_does_not_count_as_new() {
-        let lane = Lane::new(0, 2_048);
-        let source = Source::new(lane.id, lane.renew(), "orders", None);
-        (1..=300).for_each(|tag| lane.lock().delivered(tag));
-        (2..=100).for_each(|tag| lane.settle(&[source.receipt(tag)], Settlement::Accept));
-        assert_eq!(lane.take_due(), (Vec::new(), true));
+        let (lane, source) = lane_with(2_048, 300);
+        (2..=100).for_each(|tag| accept(&lane, &source, tag));
+        assert!(lane.take_due().is_empty());
         let mut collected = std::pin::pin!(lane.collect(2_048, std::future::pending()));
-        lane.settle(&[source.receipt(1)], Settlement::Accept);
+        accept(&lane, &source, 1);
         assert!(collected.as_mut().now_or_never().is_none());
-        (101..=163).for_each(|tag| lane.settle(&[source.receipt(tag)], Settlement::Accept));
+        (101..=163).for_each(|tag| accept(&lane, &source, tag));
         assert!(collected.now_or_never().is_some());
-        assert_eq!(lane.take_due(), (vec![Action::AckThrough(163)], false));
+        assert_eq!(lane.take_due(), [Action::AckThrough(163)]);
     }
 
     #[tokio::test]
     async fn what_is_not_enough_is_told_when_patience_ends() {
-        let lane = Lane::new(0, 2_048);
-        let source = Source::new(lane.id, lane.renew(), "orders", None);
-        lane.lock().delivered(1);
-        lane.settle(&[source.receipt(1)], Settlement::Accept);
+        let (lane, source) = lane_with(2_048, 1);
+        accept(&lane, &source, 1);
         assert!(lane.settled.notified().now_or_never().is_some());
         lane.collect(2_048, async {}).await;
-        assert_eq!(lane.take_due().0, [Action::AckThrough(1)]);
+        assert_eq!(lane.take_due(), [Action::AckThrough(1)]);
     }
 
     #[test]
     fn who_tells_the_broker_is_woken_before_what_waits_behind_an_open_delivery_takes_the_whole_prefetch() {
-        let lane = Lane::new(0, 400);
-        let source = Source::new(lane.id, lane.renew(), "orders", None);
-        (1..=300).for_each(|tag| lane.lock().delivered(tag));
+        let (lane, source) = lane_with(400, 300);
         let mut woken_after = Vec::new();
         for tag in 2..=300 {
-            lane.settle(&[source.receipt(tag)], Settlement::Accept);
+            accept(&lane, &source, tag);
             if lane.settled.notified().now_or_never().is_some() {
                 woken_after.push(tag - 1);
             }

@@ -69,27 +69,25 @@ impl Queue {
     }
 
     fn take_one(&mut self) -> Option<Work> {
-        let Self::Source {
-            batches,
-            current,
-            run,
-            together: true,
-            ..
-        } = self
-        else {
-            return self.take_delivery().map(Work::one);
-        };
-        run.next().or_else(|| {
-            if current.len() == 0 {
-                *current = batches.try_recv().ok()?.deliveries.into_iter();
+        if let Self::Source { run, .. } = self
+            && let Some(work) = run.next()
+        {
+            return Some(work);
+        }
+        let first = self.take_delivery()?;
+        match self {
+            Self::Source {
+                current,
+                run,
+                together: true,
+                ..
+            } if current.len() > 0 => {
+                *run = Run::of(first, current);
+                run.next()
             }
             // A message that comes alone is kept alone.
-            if current.len() == 1 {
-                return current.next().map(Work::one);
-            }
-            *run = Run::of(current);
-            run.next()
-        })
+            _ => Some(Work::one(first)),
+        }
     }
 
     /// Takes work that is there already: one message, or up to `batch` of them.

@@ -109,11 +109,12 @@ impl Run {
     /// How many bytes the messages of a run have at most, unless there is one only.
     const MOST_BYTES: usize = 64 << 10;
 
-    /// Takes the first of the deliveries.
-    pub(crate) fn of(deliveries: &mut std::vec::IntoIter<Delivery>) -> Self {
-        let length = Self::length(deliveries.as_slice());
-        let mut receipts = Vec::with_capacity(length);
-        let messages = deliveries.by_ref().take(length).map(|delivery| {
+    /// The first delivery, and as many of those that follow it as a run may have.
+    pub(crate) fn of(first: Delivery, others: &mut std::vec::IntoIter<Delivery>) -> Self {
+        let length = Self::fitting(&first, others.as_slice());
+        let mut receipts = Vec::with_capacity(1 + length);
+        let deliveries = std::iter::once(first).chain(others.take(length));
+        let messages = deliveries.map(|delivery| {
             receipts.push(delivery.receipt);
             delivery.message
         });
@@ -123,13 +124,13 @@ impl Run {
         }
     }
 
-    fn length(deliveries: &[Delivery]) -> usize {
-        let mut bytes = 0;
-        let fitting = deliveries.iter().take(Self::MOST).take_while(|delivery| {
+    fn fitting(first: &Delivery, others: &[Delivery]) -> usize {
+        let mut bytes = first.message.size_bytes();
+        let fitting = others.iter().take(Self::MOST - 1).take_while(|delivery| {
             bytes += delivery.message.size_bytes();
             bytes <= Self::MOST_BYTES
         });
-        fitting.count().max(1)
+        fitting.count()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -177,10 +178,15 @@ mod tests {
     fn lengths(bytes: &[usize]) -> Vec<usize> {
         let mut deliveries = deliveries(bytes);
         let mut lengths = Vec::new();
-        while deliveries.len() > 0 {
-            lengths.push(Run::of(&mut deliveries).count());
+        while let Some(first) = deliveries.next() {
+            lengths.push(Run::of(first, &mut deliveries).count());
         }
         lengths
+    }
+
+    fn run(length: usize) -> Run {
+        let mut deliveries = deliveries(&vec![7; length]);
+        Run::of(deliveries.next().unwrap(), &mut deliveries)
     }
 
     #[test]
@@ -192,7 +198,7 @@ mod tests {
 
     #[test]
     fn each_message_has_its_receipt() {
-        let positions: Vec<_> = Run::of(&mut deliveries(&[7; 20]))
+        let positions: Vec<_> = run(20)
             .map(|work| (work.position(), work.messages()[0].origin.position))
             .collect();
         assert!(
@@ -205,7 +211,7 @@ mod tests {
 
     #[test]
     fn nothing_of_a_run_is_kept_when_its_last_message_is_gone() {
-        let mut run = Run::of(&mut deliveries(&[7; 3]));
+        let mut run = run(3);
         let first = run.next().unwrap();
         let watched = Arc::downgrade(&first.messages()[0].origin.destination);
         let others: Vec<_> = run.by_ref().collect();

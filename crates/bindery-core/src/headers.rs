@@ -166,20 +166,22 @@ impl Headers {
         }
     }
 
-    fn pairs(&self) -> &Arc<Vec<(Arc<str>, HeaderValue)>> {
-        self.pairs.get_or_init(|| match &self.encoded {
-            Some(encoded) => Arc::new((encoded.encoding.read)(&encoded.bytes)),
-            None => Arc::default(),
-        })
+    fn pairs(&self) -> &[(Arc<str>, HeaderValue)] {
+        let Some(encoded) = &self.encoded else {
+            return self.pairs.get().map_or(&[], |pairs| pairs);
+        };
+        self.pairs
+            .get_or_init(|| Arc::new((encoded.encoding.read)(&encoded.bytes)))
     }
 
     fn pairs_mut(&mut self) -> &mut Vec<(Arc<str>, HeaderValue)> {
         self.pairs();
         self.encoded = None;
+        self.pairs.get_or_init(Arc::default);
         Arc::make_mut(
             self.pairs
                 .get_mut()
-                .expect("the pairs were read on the line before"),
+                .expect("the pairs were set on the line before"),
         )
     }
 
@@ -305,6 +307,14 @@ mod tests {
         assert_eq!(headers.text("k"), Some("v"));
         assert_eq!(copy.get("k"), Some(&HeaderValue::Int(5)));
         assert!(headers.encoded().is_some() && copy.encoded().is_none());
+    }
+
+    #[test]
+    fn headers_without_pairs_keep_nothing_however_they_are_read() {
+        let none = Headers::new();
+        assert!(none.is_empty() && none.get("k").is_none() && none.iter().next().is_none());
+        assert!(none == Headers::from_iter::<[(&str, i32); 0]>([]));
+        assert!(none.pairs.get().is_none());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Publishing a message's outputs: all records are made before the first is sent, and kept until all are confirmed.
 
-use bindery_core::{Confirm, Error, ErrorKind, Full, HandlerError, Outputs, fail_point};
+use bindery_core::{Confirm, Error, ErrorKind, Full, HandlerError, Output, Outputs, fail_point};
 
 use tokio::time::Instant;
 
@@ -32,16 +32,27 @@ impl Lane {
 
     /// Makes records of the outputs, all before the first is sent: one that can't be made fails the message whole.
     pub(super) fn prepare_outputs(&mut self, token: u64, outputs: Outputs) -> Result<(), HandlerError> {
-        let shared = self.shared.clone();
-        let Some(pending) = self.outstanding.get_mut(token) else {
+        let Self {
+            shared,
+            outstanding,
+            copied,
+            ..
+        } = self;
+        let Some(pending) = outstanding.get_mut(token) else {
             return Ok(());
         };
+        let input = pending.work.messages().first();
         let mut records = Vec::with_capacity(outputs.len());
-        for output in outputs {
+        let mut prepare = |output: Output| -> Result<(), HandlerError> {
             let index = output.index;
             let binding = shared.outputs.get(index).ok_or_else(|| missing_output(index))?;
-            let record = binding.record(output, pending.work.messages().first(), &mut self.copied)?;
-            records.push((index, record));
+            records.push((index, binding.record(output, input, copied)?));
+            Ok(())
+        };
+        match outputs {
+            Outputs::None => {}
+            Outputs::One(output) => prepare(*output)?,
+            Outputs::Many(outputs) => outputs.into_iter().try_for_each(prepare)?,
         }
         pending.remaining += records.len() as u32;
         pending.records = records;

@@ -1,4 +1,4 @@
-//! Headers that an output has from its input.
+//! Headers that an output has from its input, or that it has alone.
 
 use std::sync::Arc;
 
@@ -8,7 +8,11 @@ use bytes::Bytes;
 /// Copies the headers of a source's messages, and keeps the latest copy: who sends to a destination mostly says the same
 /// with every message, and then the bytes are compared instead of read.
 #[derive(Debug, Default)]
-pub(crate) struct Copied(Option<Latest>);
+pub(crate) struct Copied {
+    latest: Option<Latest>,
+    /// The headers of an output that has no others, with their content type.
+    bare: Option<(Arc<str>, Headers)>,
+}
 
 #[derive(Debug)]
 struct Latest {
@@ -21,12 +25,12 @@ impl Copied {
     /// The input's headers, without those that belong to its own way here, and with the output's content type.
     pub(crate) fn headers(&mut self, input: Option<&RawMessage>, content_type: Arc<str>) -> Headers {
         let Some(input) = input else {
-            return with_content_type(Headers::new(), content_type);
+            return self.bare(content_type);
         };
         let Some(encoded) = input.headers.encoded() else {
             return with_content_type(carried_on(input.headers.clone()), content_type);
         };
-        if let Some(latest) = &self.0
+        if let Some(latest) = &self.latest
             && latest.encoded == encoded.bytes
             && latest.content_type == content_type
         {
@@ -39,12 +43,31 @@ impl Copied {
         };
         let headers = carried_on(Headers::from_encoded(encoded.clone()));
         let headers = with_content_type(headers, content_type.clone());
-        self.0 = Some(Latest {
+        self.latest = Some(Latest {
             encoded: encoded.bytes,
             content_type,
             headers: headers.clone(),
         });
         headers
+    }
+
+    /// What the listener gave, with the output's content type.
+    pub(crate) fn given(&mut self, given: Headers, content_type: Arc<str>) -> Headers {
+        match given.is_empty() {
+            true => self.bare(content_type),
+            false => with_content_type(given, content_type),
+        }
+    }
+
+    fn bare(&mut self, content_type: Arc<str>) -> Headers {
+        match &self.bare {
+            Some((known, headers)) if *known == content_type => headers.clone(),
+            _ => {
+                let headers = with_content_type(Headers::new(), content_type.clone());
+                self.bare = Some((content_type, headers.clone()));
+                headers
+            }
+        }
     }
 }
 
@@ -127,6 +150,19 @@ mod tests {
         );
         let none = copied.headers(None, json);
         assert_eq!(texts(&none), pairs(&[("contentType", "application/json")]));
+    }
+
+    #[test]
+    fn what_the_listener_gave_is_used_and_the_content_type_is_the_outputs() {
+        let mut copied = Copied::default();
+        for content_type in ["application/json", "text/plain", "text/plain"] {
+            let none = copied.given(Headers::new(), content_type.into());
+            assert_eq!(texts(&none), pairs(&[("contentType", content_type)]));
+            let mut given = none;
+            given.insert("a", "1");
+            let given = copied.given(given, "text/html".into());
+            assert_eq!(texts(&given), pairs(&[("a", "1"), ("contentType", "text/html")]));
+        }
     }
 
     #[test]

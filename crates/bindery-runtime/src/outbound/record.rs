@@ -1,8 +1,8 @@
 //! From an encoded value to a record: headers, key, routing key and partition.
 
 use bindery_core::{
-    CONTENT_TYPE, EncodedPayload, Error, ErrorKind, HeaderValue, Headers, MESSAGE_KEY, OutboundRecord,
-    Output, PARTITION, PayloadForm, RawMessage, Result,
+    EncodedPayload, Error, ErrorKind, HeaderValue, Headers, MESSAGE_KEY, OutboundRecord, Output, PARTITION,
+    PayloadForm, RawMessage, Result,
 };
 use bytes::Bytes;
 use serde_json::Value;
@@ -33,10 +33,7 @@ pub(crate) fn record(
         ..
     } = output;
     let headers = match headers {
-        Some(mut given) => {
-            given.insert(CONTENT_TYPE, HeaderValue::Text(content_type));
-            given
-        }
+        Some(given) => copied.given(given, content_type),
         None => copied.headers(input, content_type),
     };
     let mut record = OutboundRecord {

@@ -7,6 +7,10 @@
 //! confirmation. Confirmed publications therefore wait in groups: a group is settled when all that was in flight when
 //! it was closed is confirmed, and after every completed confirmation has been looked at. Returns are matched by
 //! message id. Nothing ever stops the pipeline, and there is one channel, so order is kept.
+//!
+//! A confirmation that took no return with it says more: no return was left when it completed, so its own, if there was
+//! one, sits on a confirmation that completed earlier. It is settled as soon as every completed one has been looked at.
+//! That look goes over all that is in flight, so it waits for enough publications to be worth it.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -36,6 +40,8 @@ struct Waiting<T> {
     identity: Identity,
     sequence: u64,
     acked: bool,
+    /// Whether its confirmation took no return with it.
+    bare: bool,
 }
 
 /// The confirmed publications before `end` are settled when all before `barrier` are confirmed.
@@ -45,12 +51,17 @@ struct Group {
     barrier: u64,
 }
 
+/// How many in flight are looked at for each confirmed publication that waits, at most.
+const LOOKS_EACH: usize = 8;
+
 /// The confirmed publications of one channel that can't be settled yet.
 ///
 /// Publications are numbered in their order and reported confirmed in that order.
 pub(crate) struct Confirms<T> {
     published: u64,
     confirmed: u64,
+    /// How many were confirmed when all completed confirmations were looked at.
+    looked_at: u64,
     /// Certain at once, because they can't be returned.
     certain: VecDeque<(T, Verdict)>,
     waiting: VecDeque<Waiting<T>>,
@@ -64,6 +75,7 @@ impl<T> Confirms<T> {
         Self {
             published: 0,
             confirmed: 0,
+            looked_at: 0,
             certain: VecDeque::new(),
             waiting: VecDeque::new(),
             group: None,
@@ -82,30 +94,38 @@ impl<T> Confirms<T> {
             .insert(returned.identity, (self.published, returned.text));
     }
 
-    /// The oldest unconfirmed publication was confirmed. `identity` is set when it can be returned (`mandatory`).
-    pub(crate) fn confirmed(&mut self, entry: T, identity: Option<Identity>, acked: bool) {
+    /// The oldest unconfirmed publication was confirmed. `identity` is set when it can be returned (`mandatory`), and
+    /// `bare` when its confirmation took no return with it.
+    pub(crate) fn confirmed(&mut self, entry: T, identity: Option<Identity>, acked: bool, bare: bool) {
         match identity {
             Some(identity) => self.waiting.push_back(Waiting {
                 entry,
                 identity,
                 sequence: self.confirmed,
                 acked,
+                bare,
             }),
             None => self.certain.push_back((entry, verdict(acked))),
         }
         self.confirmed += 1;
     }
 
-    /// Whether a group can be settled once every completed confirmation has been looked at.
-    pub(crate) fn is_due(&mut self) -> bool {
-        if self.waiting.is_empty() {
+    /// Whether something can be settled once every completed confirmation has been looked at, and such a look is worth it:
+    /// it goes over `in_flight` publications. [`Confirms::looked`] tells that it was done.
+    pub(crate) fn is_due(&mut self, in_flight: usize) -> bool {
+        let Some(oldest) = self.waiting.front() else {
             return false;
-        }
+        };
         let group = *self.group.get_or_insert(Group {
             end: self.confirmed,
             barrier: self.published,
         });
-        group.barrier <= self.confirmed
+        group.barrier <= self.confirmed || oldest.bare && self.waiting.len() * LOOKS_EACH >= in_flight
+    }
+
+    /// Every completed confirmation has been looked at.
+    pub(crate) fn looked(&mut self) {
+        self.looked_at = self.confirmed;
     }
 
     /// The next publication that is certain without looking further.
@@ -113,15 +133,18 @@ impl<T> Confirms<T> {
         self.certain.pop_front()
     }
 
-    /// The next publication of the group that is due.
+    /// The next publication that is certain since the last look.
     pub(crate) fn settled(&mut self) -> Option<(T, Verdict)> {
-        let group = self.group.filter(|group| group.barrier <= self.confirmed)?;
-        if self
-            .waiting
-            .front()
-            .is_none_or(|waiting| waiting.sequence >= group.end)
-        {
-            self.group = None;
+        let group = self.group.filter(|group| group.barrier <= self.confirmed);
+        let oldest = self.waiting.front();
+        let is_certain = oldest.is_some_and(|oldest| {
+            oldest.bare && oldest.sequence < self.looked_at
+                || group.is_some_and(|group| oldest.sequence < group.end)
+        });
+        if !is_certain {
+            // Looks may have settled all of a group that isn't due; what waits now needs one of its own.
+            let has_more = |group: &Group| oldest.is_some_and(|oldest| oldest.sequence < group.end);
+            self.group = self.group.filter(has_more);
             return None;
         }
         let Waiting {
@@ -129,6 +152,7 @@ impl<T> Confirms<T> {
             identity,
             sequence,
             acked,
+            ..
         } = self.waiting.pop_front()?;
         let verdict = match self.returned.get(&identity) {
             Some((seen, text)) if sequence < *seen => Verdict::Returned(text.clone()),
@@ -162,7 +186,8 @@ mod tests {
 
     fn settle_all(confirms: &mut Confirms<usize>) -> Vec<(usize, Verdict)> {
         let mut settled: Vec<_> = std::iter::from_fn(|| confirms.certain()).collect();
-        while confirms.is_due() {
+        while confirms.is_due(usize::MAX) {
+            confirms.looked();
             settled.extend(std::iter::from_fn(|| confirms.settled()));
         }
         settled
@@ -172,7 +197,7 @@ mod tests {
     fn a_lone_publication_is_settled_when_it_is_confirmed() {
         let mut confirms = Confirms::new();
         confirms.published();
-        confirms.confirmed(0, Some(identity(0)), true);
+        confirms.confirmed(0, Some(identity(0)), true, false);
         assert_eq!(settle_all(&mut confirms), [(0, Verdict::Acked)]);
     }
 
@@ -182,13 +207,13 @@ mod tests {
         for _ in 0..2 {
             confirms.published();
         }
-        confirms.confirmed(0, Some(identity(0)), true);
+        confirms.confirmed(0, Some(identity(0)), true, false);
         assert_eq!(settle_all(&mut confirms), []);
         confirms.returned(Returned {
             identity: identity(0),
             text: "NO_ROUTE".to_owned(),
         });
-        confirms.confirmed(1, Some(identity(1)), true);
+        confirms.confirmed(1, Some(identity(1)), true, false);
         assert_eq!(
             settle_all(&mut confirms),
             [(0, Verdict::Returned("NO_ROUTE".to_owned())), (1, Verdict::Acked)]
@@ -197,11 +222,35 @@ mod tests {
     }
 
     #[test]
+    fn a_bare_confirmation_is_certain_after_a_look_that_is_worth_it() {
+        let mut confirms = Confirms::new();
+        for _ in 0..20 {
+            confirms.published();
+        }
+        confirms.confirmed(0, Some(identity(0)), true, true);
+        confirms.confirmed(1, Some(identity(1)), true, true);
+        assert!(!confirms.is_due(17) && confirms.is_due(16));
+        assert_eq!(confirms.settled(), None, "nobody has looked yet");
+        confirms.returned(Returned {
+            identity: identity(1),
+            text: "NO_ROUTE".to_owned(),
+        });
+        confirms.looked();
+        confirms.confirmed(2, Some(identity(2)), true, true);
+        assert_eq!(confirms.settled(), Some((0, Verdict::Acked)));
+        let returned = Verdict::Returned("NO_ROUTE".to_owned());
+        assert_eq!(confirms.settled(), Some((1, returned)));
+        assert_eq!(confirms.settled(), None, "it came after the look");
+        confirms.looked();
+        assert_eq!(confirms.settled(), Some((2, Verdict::Acked)));
+    }
+
+    #[test]
     fn what_can_not_be_returned_does_not_wait_for_others() {
         let mut confirms = Confirms::new();
         confirms.published();
         confirms.published();
-        confirms.confirmed(0, None, false);
+        confirms.confirmed(0, None, false, true);
         assert_eq!(settle_all(&mut confirms), [(0, Verdict::Nacked)]);
     }
 
@@ -232,6 +281,8 @@ mod tests {
         returned: Vec<bool>,
         /// Per publication: answered, and what the library attached.
         answers: Vec<Option<Option<usize>>>,
+        /// Whether anything was attached, also when it was taken off since.
+        carried: Vec<bool>,
     }
 
     impl Wire {
@@ -240,6 +291,7 @@ mod tests {
             self.unroutable.push(unroutable);
             self.unanswered.push(number);
             self.answers.push(None);
+            self.carried.push(false);
             self.returned.push(unroutable && early_return);
             if unroutable && early_return {
                 self.returns.push_back(number);
@@ -251,7 +303,9 @@ mod tests {
             if self.unroutable[number] && !self.returned[number] {
                 self.returns.push_back(number);
             }
-            self.answers[number] = Some(self.returns.pop_front());
+            let attached = self.returns.pop_front();
+            self.carried[number] = attached.is_some();
+            self.answers[number] = Some(attached);
         }
     }
 
@@ -259,6 +313,8 @@ mod tests {
         #[test]
         fn every_verdict_is_right_however_answers_are_ordered(
             steps in prop::collection::vec((step(), any::<bool>()), 0..300),
+            // Each look is worth it, or none.
+            in_flight in prop_oneof![Just(0), Just(usize::MAX)],
         ) {
             let mut wire = Wire::default();
             let mut confirms = Confirms::new();
@@ -270,14 +326,15 @@ mod tests {
                     if let Some(number) = attached.take() {
                         confirms.returned(returned(number));
                     }
-                    confirms.confirmed(*seen, Some(identity(*seen)), true);
+                    confirms.confirmed(*seen, Some(identity(*seen)), true, !wire.carried[*seen]);
                     *seen += 1;
                 }
                 let mut settled = Vec::new();
-                while confirms.is_due() {
+                while confirms.is_due(in_flight) {
                     for number in wire.answers.iter_mut().flatten().filter_map(Option::take) {
                         confirms.returned(returned(number));
                     }
+                    confirms.looked();
                     settled.extend(std::iter::from_fn(|| confirms.settled()));
                 }
                 settled

@@ -1,5 +1,7 @@
 //! One channel that publishes: what is queued goes out until the publisher is closed or the channel is lost.
 
+use std::time::Duration;
+
 use bindery_core::ErrorKind;
 use lapin::Channel;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
@@ -10,6 +12,12 @@ use crate::error::{Refusal, within};
 use crate::on_wire::{Entry, OnWire, too_large};
 use crate::provision::declare;
 use crate::publisher::{Ended, Publication, Publisher, Queued, SWEEP};
+
+/// How many publications on the wire keep the broker busy during a rest.
+const BUSY: usize = 128;
+/// How long a rest is, the least that a timer has. Whoever is woken for each confirmation, and wakes others for it, spends
+/// more of the processor on that than on publishing.
+const REST: Duration = Duration::from_millis(1);
 
 struct Session<'a> {
     publisher: &'a Publisher,
@@ -70,7 +78,7 @@ impl Session<'_> {
                             .complete(Err(too_large(queued.publication.body.len(), limit)));
                         self.publisher.release(1);
                     }
-                    _ => self.publish(queued).await,
+                    _ => self.publish(queued),
                 }
             }
             if self.on_wire.is_empty() && self.publisher.is_done() {
@@ -78,13 +86,17 @@ impl Session<'_> {
             }
             tokio::select! {
                 answer = self.on_wire.first_answer(), if !self.on_wire.is_empty() => {
-                    let (done, lost) = self.on_wire.answered(answer).await;
+                    let (done, lost) = self.on_wire.answered(answer);
                     self.publisher.release(done);
                     if let Some(refusal) = lost {
                         return Ended::Lost(refusal);
                     }
+                    if self.on_wire.len() >= BUSY {
+                        tokio::time::sleep(REST).await;
+                    }
                 }
-                () = self.publisher.work.notified() => {}
+                // Others are awake as well, mostly because the same confirmations came; what they publish goes with this.
+                () = self.publisher.work.notified() => tokio::task::yield_now().await,
                 () = live.lost.cancelled() => {
                     return Ended::Lost(Refusal::temporary(ErrorKind::Unavailable, "the connection was lost"));
                 }
@@ -100,7 +112,7 @@ impl Session<'_> {
         }
     }
 
-    async fn publish(&mut self, queued: Queued) {
+    fn publish(&mut self, queued: Queued) {
         let Queued {
             publication,
             confirm,
@@ -135,7 +147,7 @@ impl Session<'_> {
                 .await?
                 .await
         });
-        self.on_wire.publish(answer, entry).await;
+        self.on_wire.publish(answer, entry);
     }
 
     /// Deals with confirmations that don't come: while the broker blocks publishers the callers are told and the

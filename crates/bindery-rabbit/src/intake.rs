@@ -1,6 +1,7 @@
 //! One channel that consumes: deliveries are handed over, and the broker is told what was settled.
 
 mod closing;
+mod pace;
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use self::pace::{Pace, REST};
 use crate::acks::Action;
 use crate::connection::{Live, RPC_LIMIT};
 use crate::convert::Inbound;
@@ -169,6 +171,7 @@ impl Session<'_> {
             return Ok(());
         };
         let mut paused = self.lane.paused.subscribe();
+        let mut pace = Pace::new(self.prefetch, Instant::now());
         loop {
             while *paused.borrow_and_update() && !self.context.stopping.is_cancelled() {
                 tokio::select! {
@@ -206,11 +209,24 @@ impl Session<'_> {
                     Some(None) | None => break,
                 }
             }
+            let taken = batch.len();
             self.hand_over(&sender, batch).await;
+            if pace.rests(taken, BATCH, self.unsettled(), Instant::now()) {
+                tokio::select! {
+                    () = tokio::time::sleep(REST) => {}
+                    () = self.context.stopping.cancelled() => {}
+                }
+            }
         }
         drop(sender);
         *deliveries = None;
         Ok(())
+    }
+
+    /// How many deliveries the broker takes for unsettled.
+    fn unsettled(&self) -> usize {
+        let tracker = self.lane.lock();
+        tracker.open() + tracker.untold()
     }
 
     fn broken(&self, error: lapin::Error) -> Refusal {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use bindery_core::{Confirm, Error, ErrorKind, Position};
 use lapin::Confirmation;
@@ -21,6 +21,8 @@ pub(crate) type Answer = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>
 struct Flying {
     answer: Answer,
     entry: Entry,
+    /// Whether a return was taken off its answer already.
+    carried: bool,
 }
 
 /// What is needed to complete a publication.
@@ -48,18 +50,27 @@ impl OnWire {
         }
     }
 
+    /// How many publications have no answer yet, as far as was looked.
+    pub(crate) fn len(&self) -> usize {
+        self.flying.len()
+    }
+
     /// Whether every publication has its answer.
     pub(crate) fn is_empty(&self) -> bool {
         self.flying.is_empty()
     }
 
     /// Publishes: the first poll hands the frames over; the answer is read when it is this one's turn.
-    pub(crate) async fn publish(&mut self, mut answer: Answer, entry: Entry) {
-        if let Some(early) = poll_once(&mut answer).await {
+    pub(crate) fn publish(&mut self, mut answer: Answer, entry: Entry) {
+        if let Some(early) = poll_once(&mut answer) {
             answer = Box::pin(std::future::ready(early));
         }
         self.confirms.published();
-        self.flying.push_back(Flying { answer, entry });
+        self.flying.push_back(Flying {
+            answer,
+            entry,
+            carried: false,
+        });
     }
 
     /// Waits for the answer to the oldest publication; [`OnWire::answered`] takes it. Cancel safe.
@@ -72,7 +83,7 @@ impl OnWire {
 
     /// Takes the oldest publication's answer and all others that have come since, in order, and completes what is
     /// certain. Tells how many publications are done, and whether the channel is lost.
-    pub(crate) async fn answered(&mut self, first: lapin::Result<Confirmation>) -> (usize, Option<Refusal>) {
+    pub(crate) fn answered(&mut self, first: lapin::Result<Confirmation>) -> (usize, Option<Refusal>) {
         let mut lost = None;
         let mut next = Some(first);
         while let Some(answer) = next.take() {
@@ -86,25 +97,26 @@ impl OnWire {
                     break;
                 }
             };
-            let Some(Flying { entry, .. }) = self.flying.pop_front() else {
+            let Some(Flying { entry, carried, .. }) = self.flying.pop_front() else {
                 break;
             };
-            self.confirmed(entry, confirmation);
+            self.confirmed(entry, confirmation, carried);
             if let Some(flying) = self.flying.front_mut() {
-                next = poll_once(&mut flying.answer).await;
+                next = poll_once(&mut flying.answer);
             }
         }
-        (self.complete_certain().await, lost)
+        (self.complete_certain(), lost)
     }
 
-    async fn complete_certain(&mut self) -> usize {
+    fn complete_certain(&mut self) -> usize {
         let mut done = 0;
         while let Some((entry, verdict)) = self.confirms.certain() {
             done += 1;
             complete(entry, verdict);
         }
-        while self.confirms.is_due() {
-            self.collect_returns().await;
+        while self.confirms.is_due(self.flying.len()) {
+            self.collect_returns();
+            self.confirms.looked();
             while let Some((entry, verdict)) = self.confirms.settled() {
                 done += 1;
                 complete(entry, verdict);
@@ -113,42 +125,37 @@ impl OnWire {
         done
     }
 
-    fn confirmed(&mut self, mut entry: Entry, confirmation: Confirmation) {
+    fn confirmed(&mut self, mut entry: Entry, confirmation: Confirmation, carried: bool) {
         let (acked, returned) = match confirmation {
             Confirmation::Ack(returned) => (true, returned),
             Confirmation::Nack(returned) => (false, returned),
             // The channel was opened with confirmations on; without one nothing is known.
             Confirmation::NotRequested => (false, None),
         };
+        let bare = returned.is_none() && !carried;
         if let Some(message) = returned {
             self.confirms.returned(returned_message(&message));
         }
         let identity = entry.identity.take();
-        self.confirms.confirmed(entry, identity, acked);
+        self.confirms.confirmed(entry, identity, acked, bare);
     }
 
     /// Looks at every confirmation that is complete though older ones aren't: a returned message may sit on it.
-    async fn collect_returns(&mut self) {
+    fn collect_returns(&mut self) {
         for flying in &mut self.flying {
-            let Some(answer) = poll_once(&mut flying.answer).await else {
+            let Some(answer) = poll_once(&mut flying.answer) else {
                 continue;
             };
-            let bare = match answer {
-                Ok(Confirmation::Ack(returned)) => {
-                    returned
-                        .iter()
-                        .for_each(|message| self.confirms.returned(returned_message(message)));
-                    Ok(Confirmation::Ack(None))
-                }
-                Ok(Confirmation::Nack(returned)) => {
-                    returned
-                        .iter()
-                        .for_each(|message| self.confirms.returned(returned_message(message)));
-                    Ok(Confirmation::Nack(None))
-                }
-                other => other,
+            let (answer, returned) = match answer {
+                Ok(Confirmation::Ack(returned)) => (Ok(Confirmation::Ack(None)), returned),
+                Ok(Confirmation::Nack(returned)) => (Ok(Confirmation::Nack(None)), returned),
+                other => (other, None),
             };
-            flying.answer = Box::pin(std::future::ready(bare));
+            if let Some(message) = returned {
+                flying.carried = true;
+                self.confirms.returned(returned_message(&message));
+            }
+            flying.answer = Box::pin(std::future::ready(answer));
         }
     }
 
@@ -227,13 +234,13 @@ fn complete(entry: Entry, verdict: Verdict) {
     });
 }
 
-/// Polls an answer once, without waiting for it.
-async fn poll_once(answer: &mut Answer) -> Option<lapin::Result<Confirmation>> {
-    std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
-        Poll::Ready(answer) => Poll::Ready(Some(answer)),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
+/// Polls an answer once, without waiting for it: nobody is woken when it comes, nor when its frames are written.
+/// [`OnWire::first_answer`] is what waits.
+fn poll_once(answer: &mut Answer) -> Option<lapin::Result<Confirmation>> {
+    match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
+    }
 }
 
 fn returned_message(message: &BasicReturnMessage) -> Returned {
@@ -266,6 +273,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use bindery_core::ConfirmSink;
+    use lapin::message::Delivery;
 
     use super::*;
 
@@ -300,10 +308,10 @@ mod tests {
         let answers = [Ok(Confirmation::Ack(None)), Err(broken()), Err(broken())];
         for (number, answer) in (0..).zip(answers) {
             let answer = Box::pin(std::future::ready(answer));
-            on_wire.publish(answer, entry(&told, number, false)).await;
+            on_wire.publish(answer, entry(&told, number, false));
         }
         let first = on_wire.first_answer().await;
-        let (done, lost) = on_wire.answered(first).await;
+        let (done, lost) = on_wire.answered(first);
         let (abandoned, _) = on_wire.abandon(&lost.unwrap());
         assert_eq!((done, abandoned), (1, 2), "the window gets every slot back");
         assert_eq!(*told.0.lock().unwrap(), [(0, true), (1, false), (2, false)]);
@@ -313,16 +321,19 @@ mod tests {
     async fn what_is_abandoned_fails_in_the_order_of_publication() {
         let told = Arc::new(Told::default());
         let mut on_wire = OnWire::new();
-        let confirmed = Box::pin(std::future::ready(Ok(Confirmation::Ack(None))));
-        on_wire.publish(confirmed, entry(&told, 0, true)).await;
-        on_wire
-            .publish(Box::pin(std::future::pending()), entry(&told, 1, true))
-            .await;
+        let another = BasicReturnMessage {
+            delivery: Delivery::mock(0, "e".into(), "k".into(), false, Vec::new()),
+            reply_code: 312,
+            reply_text: "NO_ROUTE".into(),
+        };
+        let confirmed = Box::pin(std::future::ready(Ok(Confirmation::Ack(Some(another)))));
+        on_wire.publish(confirmed, entry(&told, 0, true));
+        on_wire.publish(Box::pin(std::future::pending()), entry(&told, 1, true));
         let first = on_wire.first_answer().await;
         assert_eq!(
-            on_wire.answered(first).await.0,
+            on_wire.answered(first).0,
             0,
-            "a return may still come for it"
+            "its own return may still be on its way to another confirmation"
         );
         on_wire.abandon(&broken().into());
         assert_eq!(*told.0.lock().unwrap(), [(0, false), (1, false)]);
@@ -351,7 +362,7 @@ mod tests {
                 size_bytes,
                 ..entry(&Arc::default(), number, true)
             };
-            on_wire.publish(Box::pin(std::future::pending()), entry).await;
+            on_wire.publish(Box::pin(std::future::pending()), entry);
         }
         let text = "PRECONDITION_FAILED - message size 2000 is larger than configured max size 1000";
         let refusal = Refusal::permanent(ErrorKind::Topology, text);

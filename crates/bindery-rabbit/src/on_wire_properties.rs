@@ -100,13 +100,7 @@ impl Broker {
         if std::mem::replace(&mut self.returned[number], true) {
             return;
         }
-        let mut delivery = Delivery::mock(0, "e".into(), "k".into(), false, Vec::new());
-        delivery.properties = BasicProperties::default().with_message_id(id(number).into());
-        self.returns.push_back(BasicReturnMessage {
-            delivery,
-            reply_code: 312,
-            reply_text: "NO_ROUTE".into(),
-        });
+        self.returns.push_back(sent_back(number));
     }
 
     fn answer(&mut self, at: usize, mandatory: bool) {
@@ -130,6 +124,17 @@ impl Broker {
             let _ = answers.send(Err(broken.into()));
         }
         self.returns.clear();
+    }
+}
+
+/// What comes back of a publication that no queue takes.
+fn sent_back(number: usize) -> BasicReturnMessage {
+    let mut delivery = Delivery::mock(0, "e".into(), "k".into(), false, Vec::new());
+    delivery.properties = BasicProperties::default().with_message_id(id(number).into());
+    BasicReturnMessage {
+        delivery,
+        reply_code: 312,
+        reply_text: "NO_ROUTE".into(),
     }
 }
 
@@ -162,7 +167,7 @@ impl Scene {
         }
     }
 
-    async fn publish(&mut self, fate: Fate) {
+    fn publish(&mut self, fate: Fate) {
         let number = self.broker.fates.len();
         let (answers, answer) = oneshot::channel();
         self.broker.publish(fate, answers, self.mandatory);
@@ -179,14 +184,14 @@ impl Scene {
         };
         let answer =
             Box::pin(async move { answer.await.expect("the broker answers or the channel is lost") });
-        self.on_wire.publish(answer, entry).await;
+        self.on_wire.publish(answer, entry);
     }
 
-    async fn look(&mut self) {
+    fn look(&mut self) {
         while !self.on_wire.is_empty() && !self.lost {
             let answer = futures_util::FutureExt::now_or_never(self.on_wire.first_answer());
             let Some(answer) = answer else { return };
-            let (done, lost) = self.on_wire.answered(answer).await;
+            let (done, lost) = self.on_wire.answered(answer);
             self.released += done;
             if let Some(refusal) = lost {
                 self.released += self.on_wire.abandon(&refusal).0;
@@ -195,9 +200,9 @@ impl Scene {
         }
     }
 
-    async fn step(&mut self, step: &Step) {
+    fn step(&mut self, step: &Step) {
         match step {
-            Step::Publish(fate) => self.publish(*fate).await,
+            Step::Publish(fate) => self.publish(*fate),
             Step::Answer { at, multiple } if !self.broker.unanswered.is_empty() => {
                 let at = at.index(self.broker.unanswered.len());
                 let from = if *multiple { 0 } else { at };
@@ -206,11 +211,11 @@ impl Scene {
                 }
             }
             Step::Answer { .. } => {}
-            Step::Look => self.look().await,
+            Step::Look => self.look(),
             Step::TellOverdue => self.on_wire.tell_overdue(Instant::now(), "blocked"),
             Step::Lose => {
                 self.broker.lose();
-                self.look().await;
+                self.look();
                 if !self.lost {
                     // The session learns of it from its connection.
                     let refusal = Refusal::temporary(ErrorKind::Unavailable, "the connection was lost");
@@ -233,7 +238,7 @@ fn run(steps: &[Step], mandatory: bool) -> Result<(), TestCaseError> {
     runtime.block_on(async {
         let mut scene = Scene::new(mandatory);
         for step in steps {
-            scene.step(step).await;
+            scene.step(step);
             if scene.lost {
                 break;
             }
@@ -241,7 +246,7 @@ fn run(steps: &[Step], mandatory: bool) -> Result<(), TestCaseError> {
         while !scene.broker.unanswered.is_empty() {
             scene.broker.answer(0, mandatory);
         }
-        scene.look().await;
+        scene.look();
 
         let told = scene.told.0.lock().unwrap();
         let mut numbers: Vec<usize> = told.iter().map(|(number, _)| *number).collect();
@@ -281,4 +286,62 @@ proptest! {
     fn what_can_not_be_returned_is_completed_once_in_order_and_rightly(steps in steps()) {
         run(&steps, false)?;
     }
+}
+
+/// A channel of mandatory publications, and what answers them.
+fn published(count: usize) -> (Scene, Vec<Option<Answers>>) {
+    let mut scene = Scene::new(true);
+    let fate = Fate {
+        unroutable: false,
+        nacked: false,
+        early_return: false,
+        overdue: false,
+    };
+    (0..count).for_each(|_| scene.publish(fate));
+    let answers = scene.broker.unanswered.drain(..);
+    let answers = answers.map(|(_, answers)| Some(answers)).collect();
+    (scene, answers)
+}
+
+impl Scene {
+    fn told(&self) -> Vec<(usize, bool)> {
+        let told = self.told.0.lock().unwrap();
+        told.iter()
+            .map(|(number, result)| (*number, result.is_ok()))
+            .collect()
+    }
+}
+
+fn ack(answers: &mut [Option<Answers>], number: usize, returned: Option<usize>) {
+    let answer = Ok(Confirmation::Ack(returned.map(sent_back)));
+    answers[number].take().unwrap().send(answer).unwrap();
+}
+
+#[test]
+fn a_bare_confirmation_is_told_while_later_ones_are_missing() {
+    let (mut scene, mut answers) = published(3);
+    ack(&mut answers, 0, None);
+    scene.look();
+    assert_eq!(scene.told(), [(0, true)]);
+    // 1 was returned, and 2 took its return along.
+    ack(&mut answers, 2, Some(1));
+    ack(&mut answers, 1, None);
+    scene.look();
+    assert_eq!(scene.told()[1..], [(1, false), (2, true)]);
+}
+
+#[test]
+fn a_confirmation_off_which_a_return_was_taken_is_not_bare() {
+    let (mut scene, mut answers) = published(4);
+    // 3 was returned first, 2 after it: the confirmation of 2 took the return of 3 along, and its own waits.
+    ack(&mut answers, 2, Some(3));
+    ack(&mut answers, 0, None);
+    scene.look();
+    assert_eq!(scene.told(), [(0, true)]);
+    ack(&mut answers, 1, None);
+    scene.look();
+    assert_eq!(scene.told()[1..], [(1, true)], "nothing is known of 2 yet");
+    ack(&mut answers, 3, Some(2));
+    scene.look();
+    assert_eq!(scene.told()[2..], [(2, false), (3, false)]);
 }

@@ -60,15 +60,11 @@ fn main() -> Result<ExitCode> {
             scenarios: vec![bench.scenario(plan)?],
         };
         // Written after each scenario, so that a bench that is cut off has told what it had.
-        let saved = if arguments.quick {
-            report.clone()
-        } else {
-            report.clone().save(&results)?
-        };
-        whole.scenarios.extend(report.scenarios);
         if !arguments.quick {
-            refresh_readme(&saved)?;
+            report.clone().save(&results)?;
+            refresh_readme(&Report::read_all(&results)?)?;
         }
+        whole.scenarios.extend(report.scenarios);
     }
     for line in whole.unjudged() {
         println!("{line}");
@@ -126,11 +122,11 @@ fn programs() -> Result<Programs> {
     })
 }
 
-/// The table in the README is of the latest results.
-fn refresh_readme(report: &Report) -> Result<()> {
+/// The table in the README is of the latest results of each scenario.
+fn refresh_readme(reports: &[Report]) -> Result<()> {
     let path: PathBuf = checkout().join("README.md");
     let readme = std::fs::read_to_string(&path).context("cannot read the README")?;
-    let refreshed = place(&readme, &table(report))?;
+    let refreshed = place(&readme, &table(reports))?;
     std::fs::write(&path, refreshed).context("cannot write the README")
 }
 

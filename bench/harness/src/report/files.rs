@@ -62,6 +62,23 @@ impl Report {
         })?))
     }
 
+    /// Reads every report of a folder, in the order of their days.
+    ///
+    /// # Errors
+    /// When one can't be read or is no report.
+    pub fn read_all(folder: &Path) -> Result<Vec<Self>> {
+        let entries = fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
+        let mut dates = Vec::new();
+        for entry in entries {
+            let name = entry?.file_name();
+            let date = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            dates.extend(date.map(str::to_owned));
+        }
+        dates.sort_unstable();
+        let read = |date: &String| Self::read(folder, date).transpose();
+        dates.iter().filter_map(read).collect()
+    }
+
     /// Writes `<date>.json`, `<date>.md` and `<date>/<scenario>.svg` into a folder, which is created when it is missing.
     ///
     /// # Errors
@@ -120,6 +137,7 @@ mod tests {
         let first = bytes();
         let read = Report::read(folder.path(), "2026-01-31").unwrap().unwrap();
         assert_eq!(read.scenarios[0], report.scenarios[0]);
+        assert_eq!(Report::read_all(folder.path()).unwrap(), [read.clone()]);
         read.write(folder.path()).unwrap();
         assert_eq!(bytes(), first);
     }

@@ -13,7 +13,7 @@ impl Report {
     /// `cargo xtask bench --list`. What the earlier ones ran in another version is said with them.
     ///
     /// # Errors
-    /// When the earlier report is of another day or from another machine: such figures don't belong into one table.
+    /// When the earlier report is of another day or from another machine: a report is of one machine.
     pub fn merged_with(self, earlier: Self) -> Result<Self> {
         ensure!(
             self.date == earlier.date,
@@ -38,8 +38,7 @@ impl Report {
             });
         }
         scenarios.extend(fresh);
-        let place = |name: &str| PLANS.iter().position(|plan| plan.name == name);
-        scenarios.sort_by_key(|scenario| place(&scenario.name).unwrap_or(PLANS.len()));
+        scenarios.sort_by_key(|scenario| place_of(&scenario.name));
         let command = if self.command == earlier.command {
             self.command
         } else {
@@ -53,6 +52,12 @@ impl Report {
             scenarios,
         })
     }
+}
+
+/// The place of a scenario among all, in the order in which they run.
+pub(super) fn place_of(scenario: &str) -> usize {
+    let place = PLANS.iter().position(|plan| plan.name == scenario);
+    place.unwrap_or(PLANS.len())
 }
 
 fn kept(

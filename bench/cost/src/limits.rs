@@ -35,7 +35,7 @@ pub const fn recorded(binder: Binder, case: Case) -> Recorded {
         (Binder::Memory, Case::PassThrough) => (13.1, 307_200.0),
         (Binder::Kafka, Case::Consume) => (7.1, 108_500.0),
         (Binder::Kafka, Case::PassThrough) => (15.1, 338_000.0),
-        (Binder::Rabbit, Case::Consume) => (25.6, 267_000.0),
+        (Binder::Rabbit, Case::Consume) => (25.3, 260_500.0),
         (Binder::Rabbit, Case::PassThrough) => (64.3, 585_000.0),
     };
     Recorded {

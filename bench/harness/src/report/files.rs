@@ -137,7 +137,10 @@ mod tests {
         let first = bytes();
         let read = Report::read(folder.path(), "2026-01-31").unwrap().unwrap();
         assert_eq!(read.scenarios[0], report.scenarios[0]);
-        assert_eq!(Report::read_all(folder.path()).unwrap(), [read.clone()]);
+        assert_eq!(
+            Report::read_all(folder.path()).unwrap(),
+            std::slice::from_ref(&read)
+        );
         read.write(folder.path()).unwrap();
         assert_eq!(bytes(), first);
     }

@@ -184,6 +184,13 @@ mod tests {
         (format!("m{number}"), "k".to_owned())
     }
 
+    fn returned(number: usize) -> Returned {
+        Returned {
+            identity: identity(number),
+            text: "NO_ROUTE".to_owned(),
+        }
+    }
+
     fn settle_all(confirms: &mut Confirms<usize>) -> Vec<(usize, Verdict)> {
         let mut settled: Vec<_> = std::iter::from_fn(|| confirms.certain()).collect();
         while confirms.is_due(usize::MAX) {
@@ -209,10 +216,7 @@ mod tests {
         }
         confirms.confirmed(0, Some(identity(0)), true, false);
         assert_eq!(settle_all(&mut confirms), []);
-        confirms.returned(Returned {
-            identity: identity(0),
-            text: "NO_ROUTE".to_owned(),
-        });
+        confirms.returned(returned(0));
         confirms.confirmed(1, Some(identity(1)), true, false);
         assert_eq!(
             settle_all(&mut confirms),
@@ -231,10 +235,7 @@ mod tests {
         confirms.confirmed(1, Some(identity(1)), true, true);
         assert!(!confirms.is_due(17) && confirms.is_due(16));
         assert_eq!(confirms.settled(), None, "nobody has looked yet");
-        confirms.returned(Returned {
-            identity: identity(1),
-            text: "NO_ROUTE".to_owned(),
-        });
+        confirms.returned(returned(1));
         confirms.looked();
         confirms.confirmed(2, Some(identity(2)), true, true);
         assert_eq!(confirms.settled(), Some((0, Verdict::Acked)));
@@ -321,7 +322,6 @@ mod tests {
             let mut seen = 0;
             let mut verdicts = Vec::new();
             let look = |wire: &mut Wire, confirms: &mut Confirms<usize>, seen: &mut usize| {
-                let returned = |number| Returned { identity: identity(number), text: String::new() };
                 while let Some(Some(attached)) = wire.answers.get_mut(*seen) {
                     if let Some(number) = attached.take() {
                         confirms.returned(returned(number));
@@ -359,7 +359,7 @@ mod tests {
                 .iter()
                 .enumerate()
                 .map(|(number, unroutable)| match unroutable {
-                    true => (number, Verdict::Returned(String::new())),
+                    true => (number, Verdict::Returned("NO_ROUTE".to_owned())),
                     false => (number, Verdict::Acked),
                 })
                 .collect();

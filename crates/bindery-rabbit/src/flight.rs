@@ -1,7 +1,5 @@
 //! One channel that publishes: what is queued goes out until the publisher is closed or the channel is lost.
 
-use std::time::Duration;
-
 use bindery_core::ErrorKind;
 use lapin::Channel;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
@@ -9,15 +7,14 @@ use tokio::time::Instant;
 
 use crate::connection::{Live, RPC_LIMIT};
 use crate::error::{Refusal, within};
+use crate::intake::pace::REST;
 use crate::on_wire::{Entry, OnWire, too_large};
 use crate::provision::declare;
 use crate::publisher::{Ended, Publication, Publisher, Queued, SWEEP};
 
-/// How many publications on the wire keep the broker busy during a rest.
+/// How many publications on the wire keep the broker busy during a rest, which ends that each confirmation wakes the session,
+/// and that others.
 const BUSY: usize = 128;
-/// How long a rest is, the least that a timer has. Whoever is woken for each confirmation, and wakes others for it, spends
-/// more of the processor on that than on publishing.
-const REST: Duration = Duration::from_millis(1);
 
 struct Session<'a> {
     publisher: &'a Publisher,

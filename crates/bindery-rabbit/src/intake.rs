@@ -1,7 +1,7 @@
 //! One channel that consumes: deliveries are handed over, and the broker is told what was settled.
 
 mod closing;
-mod pace;
+pub(crate) mod pace;
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -211,7 +211,7 @@ impl Session<'_> {
             }
             let taken = batch.len();
             self.hand_over(&sender, batch).await;
-            if pace.rests(taken, BATCH, self.unsettled(), Instant::now()) {
+            if pace.rests(taken, BATCH, Instant::now(), || self.unacknowledged()) {
                 tokio::select! {
                     () = tokio::time::sleep(REST) => {}
                     () = self.context.stopping.cancelled() => {}
@@ -223,8 +223,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// How many deliveries the broker takes for unsettled.
-    fn unsettled(&self) -> usize {
+    /// How many deliveries the broker knows no settlement of.
+    fn unacknowledged(&self) -> usize {
         let tracker = self.lane.lock();
         tracker.open() + tracker.untold()
     }

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use bindery_core::{Confirm, Error, ErrorKind, Position, Result};
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
@@ -156,7 +155,7 @@ impl ProducerContext for ProduceContext {
 /// A client that publishes.
 pub(crate) struct ProducerClient {
     config: ClientConfig,
-    inner: ArcSwap<BaseProducer<ProduceContext>>,
+    inner: RwLock<Arc<BaseProducer<ProduceContext>>>,
     reports: Arc<Reports>,
     broken: Arc<AtomicBool>,
     missing: Missing,
@@ -190,7 +189,7 @@ impl ProducerClient {
         reports.connected();
         let client = Arc::new(Self {
             config,
-            inner: ArcSwap::from_pointee(inner),
+            inner: RwLock::new(Arc::new(inner)),
             reports,
             broken,
             missing,
@@ -221,7 +220,10 @@ impl ProducerClient {
             headers: outgoing.headers,
             delivery_opaque: in_flight,
         };
-        let Err((error, record)) = self.inner.load().send(record) else {
+        let current = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let sent = current.send(record);
+        drop(current);
+        let Err((error, record)) = sent else {
             return Ok(());
         };
         match error.rdkafka_error_code() {
@@ -254,7 +256,7 @@ impl ProducerClient {
     }
 
     fn current(&self) -> Arc<BaseProducer<ProduceContext>> {
-        self.inner.load_full()
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Replaces a producer that can't go on: what it had in flight fails through its confirms.
@@ -269,7 +271,7 @@ impl ProducerClient {
         match connect(&self.config, &self.reports, &self.broken, &self.missing) {
             Ok(made) => {
                 self.broken.store(false, Ordering::Release);
-                self.inner.store(Arc::new(made));
+                *self.inner.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(made);
             }
             Err(error) => self.reports.failed(error.report()),
         }
@@ -298,7 +300,7 @@ fn connect(
 }
 
 /// Serves a client's answers until the client is gone. The last reference to the library's producer is dropped here,
-/// on a thread that may wait; only a replaced one may end with a record that is being handed to it.
+/// on a thread that may wait.
 fn serve(client: &Weak<ProducerClient>) {
     let mut last = None;
     let mut backoff = Backoff::new();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long a rest is, the least that a timer has.
-pub(super) const REST: Duration = Duration::from_millis(1);
+pub(crate) const REST: Duration = Duration::from_millis(1);
 /// From how many deliveries a second on they come fast: below, each is worth its wake-up, and has no rest added to its
 /// latency.
 const FAST: u128 = 20_000;
@@ -20,8 +20,8 @@ const LEAST_PREFETCH: u16 = 256;
 /// The pace of one consumer.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// How many of the prefetch may be unsettled for a rest to be no hindrance; the broker sends the others meanwhile.
-    most_unsettled: usize,
+    /// How many of the prefetch may be unacknowledged for a rest to be no hindrance; the broker sends the others meanwhile.
+    most_unacknowledged: usize,
     since: Instant,
     count: u128,
     is_fast: bool,
@@ -30,22 +30,28 @@ pub(super) struct Pace {
 impl Pace {
     /// `prefetch` as the broker takes it: 0 is without a bound.
     pub(super) fn new(prefetch: u16, now: Instant) -> Self {
-        let most_unsettled = match prefetch {
+        let most_unacknowledged = match prefetch {
             0 => usize::MAX,
             small if small < LEAST_PREFETCH => 0,
             bounded => usize::from(bounded / 2),
         };
         Self {
-            most_unsettled,
+            most_unacknowledged,
             since: now,
             count: 0,
             is_fast: false,
         }
     }
 
-    /// Whether to rest after a batch of `taken` deliveries, of which there may have been `most`, now that `unsettled` are.
-    /// After a full batch there is more to take.
-    pub(super) fn rests(&mut self, taken: usize, most: usize, unsettled: usize, now: Instant) -> bool {
+    /// Whether to rest after a batch of `taken` deliveries, of which there may have been `most`: after a full one there is
+    /// more to take. `unacknowledged` is asked only where it matters.
+    pub(super) fn rests(
+        &mut self,
+        taken: usize,
+        most: usize,
+        now: Instant,
+        unacknowledged: impl FnOnce() -> usize,
+    ) -> bool {
         self.count += taken as u128;
         let elapsed = now - self.since;
         if elapsed >= WINDOW {
@@ -53,7 +59,7 @@ impl Pace {
             self.count = 0;
             self.since = now;
         }
-        self.is_fast && taken < most && unsettled < self.most_unsettled
+        self.is_fast && taken < most && unacknowledged() < self.most_unacknowledged
     }
 }
 
@@ -61,13 +67,13 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// Takes `taken` deliveries each `gap`, `unsettled` of which are, and tells how often it rested.
-    fn rests(prefetch: u16, gap: Duration, taken: usize, unsettled: usize) -> usize {
+    /// Takes `taken` deliveries each `gap` while `unacknowledged` are, and tells how often it rested.
+    fn rests(prefetch: u16, gap: Duration, taken: usize, unacknowledged: usize) -> usize {
         let begin = Instant::now();
         let mut pace = Pace::new(prefetch, begin);
         let times = (1..=100).map(|number| begin + gap * number);
         times
-            .filter(|now| pace.rests(taken, 256, unsettled, *now))
+            .filter(|now| pace.rests(taken, 256, *now, || unacknowledged))
             .count()
     }
 
@@ -97,8 +103,8 @@ mod tests {
         let begin = Instant::now();
         let mut pace = Pace::new(1_000, begin);
         let at = |millis| begin + Duration::from_millis(millis);
-        assert!(!pace.rests(256, 256, 0, at(10)));
-        assert!(!pace.rests(256, 256, 0, at(20)), "full, but counted");
-        assert!(pace.rests(10, 256, 0, at(21)));
+        assert!(!pace.rests(256, 256, at(10), || 0));
+        assert!(!pace.rests(256, 256, at(20), || 0), "full, but counted");
+        assert!(pace.rests(10, 256, at(21), || 0));
     }
 }

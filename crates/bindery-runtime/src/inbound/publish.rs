@@ -1,6 +1,6 @@
 //! Publishing a message's outputs: all records are made before the first is sent, and kept until all are confirmed.
 
-use bindery_core::{Confirm, Error, ErrorKind, Full, HandlerError, Output, Outputs, fail_point};
+use bindery_core::{Confirm, Error, ErrorKind, Full, HandlerError, Outputs, fail_point};
 
 use tokio::time::Instant;
 
@@ -43,16 +43,10 @@ impl Lane {
         };
         let input = pending.work.messages().first();
         let mut records = Vec::with_capacity(outputs.len());
-        let mut prepare = |output: Output| -> Result<(), HandlerError> {
+        for output in outputs {
             let index = output.index;
             let binding = shared.outputs.get(index).ok_or_else(|| missing_output(index))?;
             records.push((index, binding.record(output, input, copied)?));
-            Ok(())
-        };
-        match outputs {
-            Outputs::None => {}
-            Outputs::One(output) => prepare(*output)?,
-            Outputs::Many(outputs) => outputs.into_iter().try_for_each(prepare)?,
         }
         pending.remaining += records.len() as u32;
         pending.records = records;

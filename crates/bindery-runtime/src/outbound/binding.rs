@@ -1,10 +1,9 @@
 //! An output binding: it makes records of values and gives them to its producer, once that is bound.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use bindery_core::{
     BindingName, Confirm, Error, ErrorKind, Full, Health, OutboundRecord, Output, OutputContext, Position,
     Producer, RawMessage, Result, Status,
@@ -24,7 +23,7 @@ pub(crate) struct OutputBinding {
     pub(crate) context: OutputContext,
     pub(crate) status: Arc<BindingStatus>,
     pub(crate) metrics: OutputMetrics,
-    producer: ArcSwapOption<Arc<dyn Producer>>,
+    producer: RwLock<Option<Arc<dyn Producer>>>,
     bound: Notify,
     /// The partitions of the destination when they were last known, 0 before: they are the same between two producers.
     partitions: AtomicU32,
@@ -46,32 +45,28 @@ impl OutputBinding {
             context,
             status,
             metrics,
-            producer: ArcSwapOption::empty(),
+            producer: RwLock::new(None),
             bound: Notify::new(),
             partitions: AtomicU32::new(0),
             ended,
         })
     }
 
-    /// Sets the producer; `None` while there is none. Nothing is handed to the previous one any more when this returns.
+    /// Sets the producer; `None` while there is none.
     pub(crate) fn set_producer(&self, producer: Option<Arc<dyn Producer>>) -> Option<Arc<dyn Producer>> {
-        let previous = self.producer.swap(producer.map(Arc::new));
+        let mut current = self.producer.write().unwrap_or_else(PoisonError::into_inner);
+        let previous = std::mem::replace(&mut *current, producer);
+        drop(current);
         self.bound.notify_waiters();
-        let mut previous = previous?;
-        loop {
-            match Arc::try_unwrap(previous) {
-                Ok(previous) => return Some(previous),
-                // Somebody is handing a record over at this moment, which doesn't take longer than to copy it.
-                Err(in_use) => previous = in_use,
-            }
-            std::thread::yield_now();
-        }
+        previous
     }
 
     /// The producer, if it is bound.
     pub(crate) fn producer(&self) -> Option<Arc<dyn Producer>> {
-        let current = self.producer.load();
-        current.as_deref().cloned()
+        self.producer
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Whether there is a producer, and its broker is not away.
@@ -142,7 +137,8 @@ impl OutputBinding {
     /// # Errors
     /// The confirm comes back when there is no room, or no producer yet: await [`OutputBinding::ready`].
     pub(crate) fn offer(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full> {
-        match &*self.producer.load() {
+        let current = self.producer.read().unwrap_or_else(PoisonError::into_inner);
+        match &*current {
             Some(producer) => producer.send(record, confirm),
             None => Err(Full(confirm)),
         }

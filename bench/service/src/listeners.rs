@@ -35,17 +35,22 @@ pub(crate) async fn consume_batch(orders: Batch<Order>, meter: State<Meter>) {
     }
 }
 
-/// How long handlers have really slept, in microseconds: a timer is not exact, and no service is faster than that.
+/// How long handlers have really slept, in microseconds: no timer is exact, and no service is faster than that.
 pub(crate) static SLEPT: AtomicU64 = AtomicU64::new(0);
 
-/// Takes an order and waits as long as its number says, up to 5 ms.
+/// Takes an order and blocks as long as its number says, up to 5 ms, as a call into a library without futures does. The
+/// timer of tokio has whole milliseconds and would make 3.6 of 2.5 on average.
 #[stream_listener]
-pub(crate) async fn delay(order: Order, meter: State<Meter>) {
+pub(crate) async fn delay(order: Order, meter: State<Meter>) -> Result<(), HandlerError> {
+    let asked = Duration::from_micros(order.id * 7_919 % 5_001);
     let began = Instant::now();
-    tokio::time::sleep(Duration::from_micros(order.id * 7_919 % 5_001)).await;
+    tokio::task::spawn_blocking(move || std::thread::sleep(asked))
+        .await
+        .map_err(HandlerError::permanent)?;
     let slept = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     SLEPT.fetch_add(slept, Ordering::Relaxed);
     meter.order(&order);
+    Ok(())
 }
 
 /// Takes an order, those of one key slowly.

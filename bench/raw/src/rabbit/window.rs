@@ -5,17 +5,22 @@ use std::future::{Future, ready};
 use std::pin::Pin;
 
 use anyhow::{Result, bail};
+use bench_common::meter;
 use futures_util::FutureExt;
 use lapin::options::BasicPublishOptions;
 use lapin::protocol::basic::AMQPProperties;
 use lapin::types::ShortString;
 use lapin::{Channel, Confirmation};
+use uuid::Uuid;
 
 const PERSISTENT: u8 = 2;
 
 type Confirming = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
 
 /// Publishes to one exchange, mandatory and persistent; remembers with each publication a `T`.
+///
+/// A message has the properties that Spring and Bindery give it, an id of its own among them: the client library hands a
+/// returned message over with the confirmation of any other, and only its id tells which one it was.
 pub(crate) struct Window<T> {
     channel: Channel,
     exchange: ShortString,
@@ -31,7 +36,8 @@ impl<T> Window<T> {
             exchange: exchange.into(),
             properties: AMQPProperties::default()
                 .with_content_type("application/json".into())
-                .with_delivery_mode(PERSISTENT),
+                .with_delivery_mode(PERSISTENT)
+                .with_priority(0),
             on_wire: VecDeque::new(),
         }
     }
@@ -50,7 +56,12 @@ impl<T> Window<T> {
     /// thread and ours once for each message.
     pub(crate) fn publish(&mut self, body: Vec<u8>, about: T) {
         let channel = self.channel.clone();
-        let (exchange, properties) = (self.exchange.clone(), self.properties.clone());
+        let exchange = self.exchange.clone();
+        let properties = self
+            .properties
+            .clone()
+            .with_message_id(Uuid::new_v4().to_string().into())
+            .with_timestamp(meter::now() / 1_000_000);
         let mut confirming: Confirming = Box::pin(async move {
             let options = BasicPublishOptions {
                 mandatory: true,

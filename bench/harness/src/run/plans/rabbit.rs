@@ -101,7 +101,7 @@ pub(super) const PLANS: &[Plan] = &[
         what: "orders of 200 keys from a classic queue, `ordering: key`; each 2,000th is of one key more, which takes 10 ms for each, or none when undisturbed",
         scenario: "rabbit-slow",
         work: Work::Queue("classic"),
-        count: 600_000,
+        count: 500_000,
         keys: 200,
         rare: 2_000,
         large: true,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 
+use num_format::{Locale, ToFormattedString};
 use serde::{Deserialize, Serialize};
 
 /// An amount of money in cents; on the wire a plain integer, for people `1,234.56`.
@@ -62,15 +63,7 @@ impl fmt::Display for Cents {
 
 /// A number with a comma between each three digits.
 pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    number.to_formatted_string(&Locale::en)
 }
 
 #[cfg(test)]

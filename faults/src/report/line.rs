@@ -1,5 +1,7 @@
 //! The line that a case prints when it is over.
 
+use num_format::{Locale, ToFormattedString};
+
 use super::CaseReport;
 use super::case::seconds;
 
@@ -43,13 +45,5 @@ pub fn line(report: &CaseReport) -> String {
 }
 
 pub(super) fn thousands(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    count.to_formatted_string(&Locale::en)
 }

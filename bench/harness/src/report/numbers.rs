@@ -1,5 +1,7 @@
 //! Figures as people read them.
 
+use num_format::{Locale, ToFormattedString};
+
 /// A rate: `1.25 M/s`, `340 k/s`, `12.3 k/s`, `180 /s`.
 pub(super) fn rate(rate: f64) -> String {
     format!("{}/s", count(rate))
@@ -46,15 +48,7 @@ pub(super) fn seconds(seconds: f64) -> String {
 
 /// A whole number with its thousands apart.
 pub(super) fn thousands(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    count.to_formatted_string(&Locale::en)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ const WITH_PEERS: &[Program] = &[
     Program::Spring,
     Program::SpringTuned,
 ];
+const BRIDGES: &[Program] = &[Program::Raw, Program::RawFuture, Program::Bindery];
 const PIPES: &[Program] = &[
     Program::Raw,
     Program::RawFuture,

@@ -43,8 +43,8 @@ impl Programs {
             _ => Command::new(path),
         };
         let scenario = match program {
-            Program::RawFuture => "kafka-pipe-future",
-            _ => plan.scenario,
+            Program::RawFuture => format!("{}-future", plan.scenario),
+            _ => plan.scenario.to_owned(),
         };
         let input = match program {
             // The twin knows queues, not destinations and groups.

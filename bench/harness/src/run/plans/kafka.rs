@@ -1,6 +1,8 @@
 //! The scenarios on Kafka.
 
-use super::{FLAT, KEYS, LITTLE_MEMORY, PIPES, SOON, TWIN, UNDISTURBED, UNMOVED, WITH_PEERS, of_raw};
+use super::{
+    BRIDGES, FLAT, KEYS, LITTLE_MEMORY, PIPES, SOON, TWIN, UNDISTURBED, UNMOVED, WITH_PEERS, of_raw,
+};
 use crate::report::Target;
 use crate::run::plan::{COMMON, How, Plan, Sizes, Work};
 use crate::stats::Program;
@@ -49,13 +51,13 @@ pub(super) const PLANS: &[Plan] = &[
     },
     Plan {
         name: "kafka-bridge",
-        what: "64 callers publish orders through the stream bridge, each waiting for its confirmation; the twin has 64 outstanding",
+        what: "64 callers publish orders through the stream bridge, each waiting for its confirmation; the twins have 64 outstanding, in one loop or in 64 tasks",
         scenario: "kafka-bridge",
         work: Work::ToTopic,
         count: 4_000_000,
-        programs: TWIN,
+        programs: BRIDGES,
         targets: &[of_raw(0.90)],
-        seconds: 22,
+        seconds: 32,
         ..COMMON
     },
     Plan {
@@ -149,8 +151,9 @@ pub(super) const PLANS: &[Plan] = &[
         count: 1_200_000,
         sizes: Sizes::Partitions(&[1, 4, 16, 64, 256]),
         large: true,
+        programs: TWIN,
         targets: FLAT,
-        seconds: 35,
+        seconds: 60,
         ..COMMON
     },
     Plan {
@@ -163,8 +166,9 @@ pub(super) const PLANS: &[Plan] = &[
         partitions: 1,
         sizes: Sizes::Bindings(&[1, 10, 50]),
         large: true,
+        programs: TWIN,
         targets: FLAT,
-        seconds: 25,
+        seconds: 45,
         ..COMMON
     },
 ];

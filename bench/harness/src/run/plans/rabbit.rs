@@ -69,7 +69,7 @@ pub(super) const PLANS: &[Plan] = &[
         scenario: "rabbit-large",
         work: Work::Queue("classic"),
         bytes: 102_400,
-        count: 45_000,
+        count: 80_000,
         large: true,
         programs: TWIN,
         targets: &[of_raw(0.95)],

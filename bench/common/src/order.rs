@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::meter::now;
+
 /// An order. It says where it stands in its partition or queue, so that whoever reads it can check the order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
@@ -56,6 +58,13 @@ impl Order {
         let bare = serde_json::to_vec(&order).map_or(0, |json| json.len());
         order.note = "x".repeat(bytes.saturating_sub(bare));
         order
+    }
+
+    /// Makes it the order of this number, sent now, for a program that publishes by itself.
+    pub fn renew(&mut self, id: u64) {
+        self.id = id;
+        self.sequence = id;
+        self.sent = now();
     }
 
     /// What a service makes of it: the same order with its sum.

@@ -1,7 +1,6 @@
 //! Publishing through the stream bridge, by many callers who each wait for their confirmation.
 
 use anyhow::Result;
-use bench_common::meter::now;
 use bench_common::{Meter, Order, Settings, Stop};
 use bindery::Application;
 
@@ -21,12 +20,8 @@ pub(crate) async fn run(application: Application, settings: &Settings, meter: &M
                     if stop.told() {
                         break;
                     }
-                    let order = Order {
-                        id,
-                        sequence: id,
-                        sent: now(),
-                        ..sample.clone()
-                    };
+                    let mut order = sample.clone();
+                    order.renew(id);
                     bridge.send("bridge-out-0", order).await?;
                     meter.published(1);
                 }

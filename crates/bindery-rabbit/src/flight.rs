@@ -12,8 +12,8 @@ use crate::on_wire::{Entry, OnWire, too_large};
 use crate::provision::declare;
 use crate::publisher::{Ended, Publication, Publisher, Queued, SWEEP};
 
-/// How many publications on the wire keep the broker busy during a rest, which ends that each confirmation wakes the session,
-/// and that others.
+/// How many publications on the wire keep the broker busy during a rest. Without rests each confirmation wakes the session,
+/// and the session those who wait for it.
 const BUSY: usize = 128;
 
 struct Session<'a> {

@@ -6,12 +6,13 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use bench_common::{Meter, Order, Settings, Stop, meter};
+use bench_common::{Meter, Settings, Stop};
 use rdkafka::ClientContext;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 
 use super::clients;
+use super::orders::Orders;
 
 /// How long the loop waits at most before it looks again.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -26,22 +27,16 @@ pub(super) fn run(settings: &Settings, meter: &Meter, stop: &Stop) -> Result<()>
     // A window this small is confirmed in less than a linger would take.
     let producer: ThreadedProducer<_> = clients::producer(settings, "0").create_with_context(window)?;
     let window = producer.context();
-    let mut order = Order::sample(0, 0, 0, 0, settings.bytes);
-    let mut json = Vec::with_capacity(settings.bytes + 64);
+    let mut orders = Orders::new(settings);
     for id in 0..settings.count {
         window.wait_below(settings.callers)?;
         if stop.told() {
             break;
         }
-        order.id = id;
-        order.sequence = id;
-        order.sent = meter::now();
-        json.clear();
-        serde_json::to_writer(&mut json, &order)?;
-        let key = order.key();
+        let (key, payload) = orders.encode(id)?;
         let record = BaseRecord::to(&settings.output)
             .key(&key)
-            .payload(&json)
+            .payload(payload)
             .headers(clients::headers());
         window.outstanding.fetch_add(1, Ordering::Relaxed);
         producer.send(record).map_err(|(error, _)| error)?;

@@ -1,12 +1,13 @@
 //! Publish with `FutureProducer`: as many tasks as Bindery has callers, each waiting for its confirmation.
 
 use anyhow::Result;
-use bench_common::{Meter, Order, Settings, Stop, meter};
+use bench_common::{Meter, Settings, Stop};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use super::clients;
+use super::orders::Orders;
 
 pub(super) fn run(settings: &Settings, meter: &Meter, stop: &Stop) -> Result<()> {
     let producer: FutureProducer = clients::producer(settings, "0").create()?;
@@ -30,21 +31,15 @@ async fn call(
     stop: Stop,
     producer: FutureProducer,
 ) -> Result<()> {
-    let mut order = Order::sample(0, 0, 0, 0, settings.bytes);
-    let mut json = Vec::with_capacity(settings.bytes + 64);
+    let mut orders = Orders::new(&settings);
     for id in (caller..settings.count).step_by(settings.callers) {
         if stop.told() {
             break;
         }
-        order.id = id;
-        order.sequence = id;
-        order.sent = meter::now();
-        json.clear();
-        serde_json::to_writer(&mut json, &order)?;
-        let key = order.key();
+        let (key, payload) = orders.encode(id)?;
         let record = FutureRecord::to(&settings.output)
             .key(&key)
-            .payload(&json)
+            .payload(payload)
             .headers(clients::headers());
         let delivery = producer.send_result(record).map_err(|(error, _)| error)?;
         delivery.await?.map_err(|(error, _)| error)?;

@@ -7,6 +7,7 @@ mod bridge_future;
 mod clients;
 mod consume;
 mod lanes;
+mod orders;
 mod pipe;
 mod pipe_future;
 

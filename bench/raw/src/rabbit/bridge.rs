@@ -1,7 +1,6 @@
 //! Publishes with a fixed number of unconfirmed messages.
 
 use anyhow::Result;
-use bench_common::meter::now;
 use bench_common::{Meter, Order, Settings, Stop};
 
 use crate::rabbit::link::{confirming_channel, connect};
@@ -20,9 +19,7 @@ pub(crate) async fn run(settings: &Settings, meter: &Meter) -> Result<()> {
             window.confirmed().await?;
             meter.published(1);
         }
-        order.id = id;
-        order.sequence = id;
-        order.sent = now();
+        order.renew(id);
         window.publish(serde_json::to_vec(&order)?, ());
     }
     while !window.is_empty() {

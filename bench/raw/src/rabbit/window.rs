@@ -11,11 +11,17 @@ use lapin::options::BasicPublishOptions;
 use lapin::protocol::basic::AMQPProperties;
 use lapin::types::ShortString;
 use lapin::{Channel, Confirmation};
-use uuid::Uuid;
+use uuid::Builder;
 
 const PERSISTENT: u8 = 2;
 
 type Confirming = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
+
+/// From the generator of this thread: that of the operating system is a call of it for each message.
+fn message_id() -> String {
+    let id = Builder::from_random_bytes(rand::random()).into_uuid();
+    id.to_string()
+}
 
 /// Publishes to one exchange, mandatory and persistent; remembers with each publication a `T`.
 ///
@@ -60,7 +66,7 @@ impl<T> Window<T> {
         let properties = self
             .properties
             .clone()
-            .with_message_id(Uuid::new_v4().to_string().into())
+            .with_message_id(message_id().into())
             .with_timestamp(meter::now() / 1_000_000);
         let mut confirming: Confirming = Box::pin(async move {
             let options = BasicPublishOptions {

@@ -199,6 +199,22 @@ impl Kafka {
         Ok(ends.iter().map(behind).sum())
     }
 
+    /// Waits until the partitions of a group are shared out among so many members.
+    ///
+    /// # Errors
+    /// When they aren't in time.
+    pub async fn shared_out(&self, group: &str, members: usize) -> Result<()> {
+        let (config, name) = (self.config(), group.to_owned());
+        self.until(&format!("{members} members of `{group}` with partitions"), || {
+            let (config, name) = (config.clone(), name.clone());
+            async move {
+                let found = tokio::task::spawn_blocking(move || watermarks::at_work(&config, &name));
+                Ok(found.await?? == members)
+            }
+        })
+        .await
+    }
+
     async fn until<F: Future<Output = Result<bool>>>(&self, what: &str, done: impl Fn() -> F) -> Result<()> {
         let deadline = Instant::now() + LIMIT;
         while !done().await? {

@@ -1,4 +1,4 @@
-//! Where partitions end and how far groups are: blocking questions to Kafka, for a thread that may wait.
+//! Where partitions end, how far groups are and who is in them: blocking questions to Kafka, for a thread that may wait.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -64,4 +64,21 @@ pub(super) fn committed(config: &ClientConfig, topic: &str) -> Result<BTreeMap<i
         Some((element.partition(), offset))
     });
     Ok(known.collect())
+}
+
+/// How many members of the configured group have partitions; none while the group shares them out.
+pub(super) fn at_work(config: &ClientConfig, group: &str) -> Result<usize> {
+    let consumer: BaseConsumer = config.create()?;
+    let list = consumer
+        .fetch_group_list(Some(group), LIMIT)
+        .with_context(|| format!("cannot ask who is in `{group}`"))?;
+    let stable = list.groups().iter().filter(|found| found.state() == "Stable");
+    let members = stable.flat_map(|found| found.members());
+    Ok(members.filter(|member| topics(member.assignment()) > 0).count())
+}
+
+/// How many topics an assignment names: after its version (two bytes) it says so (four).
+fn topics(assignment: Option<&[u8]>) -> i32 {
+    let count = assignment.and_then(|bytes| bytes.get(2..6)?.try_into().ok());
+    count.map_or(0, i32::from_be_bytes)
 }

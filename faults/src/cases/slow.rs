@@ -9,7 +9,7 @@ use crate::context::{Broker, Context};
 use crate::ledger::{Moment, Record, Run};
 use crate::load::Load;
 use crate::report::CaseReport;
-use crate::scene::Scene;
+use crate::scene::{GROUP, Scene};
 use crate::work::{Conduct, Work};
 
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -79,6 +79,11 @@ fn open(context: &Context, case: &'static str) -> Result<Scene> {
 
 async fn run(scene: &mut Scene, shape: impl Fn(&mut Work) + Send + 'static) -> Result<std::path::PathBuf> {
     scene.start_all(&["a", "b"]).await?;
+    if scene.context.broker == Broker::Kafka {
+        // A process is ready before the group has its partitions shared out. One that joins while the slow handler runs
+        // takes the partition away from it, and the message is repeated: rightly, but that is another case.
+        scene.context.kafka.shared_out(GROUP, 2).await?;
+    }
     let load = Load {
         count: 12_000,
         per_second: 1_000,
@@ -94,20 +99,15 @@ async fn run(scene: &mut Scene, shape: impl Fn(&mut Work) + Send + 'static) -> R
     Ok(scene.folder().to_owned())
 }
 
-/// When the handler was started for a message, since its partition changed hands for the last time: a member that joins
-/// late moves partitions, and whoever has one then, the same process perhaps, counts its attempts anew.
+/// When the handler was started for a message.
 fn starts(run: &Run, wanted: u64) -> Vec<Moment> {
     let of_it = run.records.iter().filter_map(|record| match record {
-        Record::Start { id, attempt, at, .. } if *id == wanted => Some((*at, *attempt)),
+        Record::Start { id, at, .. } if *id == wanted => Some(*at),
         _ => None,
     });
     let mut starts: Vec<_> = of_it.collect();
     starts.sort_unstable();
-    let first = starts.iter().rposition(|(_, attempt)| *attempt == 1);
-    starts[first.unwrap_or_default()..]
-        .iter()
-        .map(|(at, _)| *at)
-        .collect()
+    starts
 }
 
 /// While the slow handler runs, what arrives for other sources is handled at the rate at which it arrives.

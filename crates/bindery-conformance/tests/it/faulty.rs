@@ -1,13 +1,15 @@
 //! The memory binder with one fault.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bindery_core::{
     Binder, BinderFactory, BinderSpec, Capabilities, Confirm, Consumer, ConsumerControl, ConsumerSpec,
-    DeadLetterPublisher, DeadLetterRoute, DeliveryBatch, Failure, Full, HeaderValue, Health, OutboundRecord,
-    Position, Producer, ProducerSpec, PropertyCatalog, RawMessage, Receipt, Result, Settlement, Settler,
+    DeadLetterPublisher, DeadLetterRoute, Delivery, DeliveryBatch, Failure, Full, HeaderValue, Health,
+    OutboundRecord, Position, Producer, ProducerSpec, PropertyCatalog, RawMessage, Receipt, Result,
+    Settlement, Settler,
 };
 use bindery_memory::{MemoryBinderFactory, MemoryBroker};
 use futures_util::StreamExt;
@@ -16,7 +18,7 @@ use futures_util::StreamExt;
 pub(crate) enum Fault {
     None,
     LosesEveryHundredth,
-    ReversesBatches,
+    HandsOverTheFirstLate,
     IgnoresAccept,
     AcceptsReleased,
     AcceptsAllBefore,
@@ -87,7 +89,10 @@ impl Binder for FaultyBinder {
                 .insert("start-offset".to_owned(), "earliest".into());
         }
         let consumer = self.inner.bind_consumer(&spec).await?;
-        let deliveries = consumer.deliveries.map(move |batch| spoil(batch, fault));
+        let mut late = Late::new(fault);
+        let deliveries = consumer
+            .deliveries
+            .filter_map(move |batch| ready(late.pass(spoil(batch, fault))));
         Ok(Consumer {
             deliveries: Box::pin(deliveries),
             settler: Arc::new(Faulty {
@@ -139,7 +144,6 @@ fn spoil(mut batch: DeliveryBatch, fault: Fault) -> DeliveryBatch {
         Fault::LosesEveryHundredth => batch
             .deliveries
             .retain(|delivery| delivery.receipt.position % 100 != 99),
-        Fault::ReversesBatches => batch.deliveries.reverse(),
         Fault::ForgetsHeadersOnRedelivery => {
             for delivery in &mut batch.deliveries {
                 if delivery.message.origin.redelivered {
@@ -158,6 +162,38 @@ fn spoil(mut batch: DeliveryBatch, fault: Fault) -> DeliveryBatch {
         _ => {}
     }
     batch
+}
+
+/// Keeps a consumer's first delivery back until so many others have passed, whatever their batches.
+struct Late {
+    after: usize,
+    first: Option<Delivery>,
+    passed: usize,
+}
+
+impl Late {
+    fn new(fault: Fault) -> Self {
+        Self {
+            after: if fault == Fault::HandsOverTheFirstLate {
+                40
+            } else {
+                0
+            },
+            first: None,
+            passed: 0,
+        }
+    }
+
+    fn pass(&mut self, mut batch: DeliveryBatch) -> Option<DeliveryBatch> {
+        if self.passed == 0 && self.first.is_none() && self.after > 0 {
+            self.first = Some(batch.deliveries.remove(0));
+        }
+        self.passed += batch.deliveries.len();
+        if self.passed >= self.after {
+            batch.deliveries.extend(self.first.take());
+        }
+        (!batch.deliveries.is_empty()).then_some(batch)
+    }
 }
 
 /// A part of a binder with the fault.

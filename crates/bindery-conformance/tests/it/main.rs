@@ -81,7 +81,7 @@ macro_rules! finds {
 
 finds! {
     finds_a_lost_message: delivery::many_messages_arrive_once_each, Fault::LosesEveryHundredth;
-    finds_a_message_out_of_order: ordering::messages_of_one_source_arrive_in_order, Fault::ReversesBatches;
+    finds_a_message_out_of_order: ordering::messages_of_one_source_arrive_in_order, Fault::HandsOverTheFirstLate;
     finds_an_accept_that_does_nothing: settlement::accepted_messages_do_not_come_again, Fault::IgnoresAccept;
     finds_a_release_that_accepts: settlement::a_released_message_comes_again_at_once, Fault::AcceptsReleased;
     finds_an_acknowledgement_beyond_the_first_unsettled_message:
@@ -105,7 +105,7 @@ finds! {
     finds_a_held_message_that_is_accepted: attempts::without_a_dead_letter_an_exhausted_message_is_held_and_comes_again,
         Fault::AcceptsReleased;
     finds_a_source_handled_out_of_order: concurrency::one_source_is_handled_one_message_at_a_time,
-        Fault::ReversesBatches;
+        Fault::HandsOverTheFirstLate;
     finds_a_service_that_settles_nothing: services::results_are_published_and_their_inputs_settled,
         Fault::IgnoresAccept;
     finds_a_close_that_does_nothing: lifecycle::close_ends_the_stream, Fault::IgnoresClose;

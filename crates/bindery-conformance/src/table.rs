@@ -133,6 +133,8 @@ macro_rules! for_each_case {
             }
             services {
                 results_are_published_and_their_inputs_settled [];
+                a_result_is_published_while_the_next_handler_waits [];
+                a_result_is_published_while_the_next_message_waits_for_its_retry [];
                 two_inputs_of_one_destination_each_get_every_message [];
                 a_stop_waits_for_the_handler_and_settles_its_message [];
                 a_handler_that_hangs_is_given_up_at_the_deadline_and_its_message_comes_again [];

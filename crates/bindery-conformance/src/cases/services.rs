@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bindery_core::{BindingName, ErrorKind, ListenerDefinition};
+use bindery_core::{BindingName, ErrorKind, HandlerError, ListenerDefinition};
 use bindery_runtime::BindingState;
 use tokio::sync::Semaphore;
 
 use super::numbered;
 use crate::Suite;
-use crate::service::{Ledger, Work, relayer, worker};
+use crate::service::{Ledger, Service, Work, relayer, worker};
 use crate::suite::eventually;
 
 fn noting(ledger: &Ledger) -> ListenerDefinition {
@@ -55,6 +55,66 @@ pub async fn results_are_published_and_their_inputs_settled(suite: &Suite) {
     assert_eq!(again.take_texts(1).await, ["next"]);
     again.close().await;
     results.close().await;
+}
+
+/// Three messages, the last two of which are there together: the result of `first` arrives although `second` does not
+/// end, as `last` has it.
+async fn result_before<'s, F, R>(suite: &'s Suite, delay: &str, last: F) -> (Service<'s>, Arc<Semaphore>)
+where
+    F: Fn(Arc<Semaphore>) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Result<(), HandlerError>> + Send + 'static,
+{
+    let (ledger, gate) = (Ledger::default(), Arc::new(Semaphore::new(0)));
+    let (noted, passed) = (ledger.clone(), gate.clone());
+    let listener = relayer(move |work: Work| {
+        let (noted, passed, last) = (noted.clone(), passed.clone(), last.clone());
+        async move {
+            noted.note(&work.text, work.attempt);
+            match work.text.as_str() {
+                "zeroth" => pass(&passed).await,
+                "second" => last(passed).await?,
+                _ => {}
+            }
+            Ok(work.text)
+        }
+    });
+    let output = suite.destination("out");
+    let mut results = suite.bind(&suite.input(&output, "results")).await;
+    let plan = suite.application(listener);
+    let plan = plan.consumer("back-off-initial-interval", delay);
+    let service = plan.consumer("back-off-max-interval", delay).start().await;
+    let publisher = suite.publisher(&service.input.destination).await;
+    publisher.publish_texts(["zeroth", "first", "second"]).await;
+    gate.add_permits(1);
+    assert_eq!(results.take_texts(2).await, ["zeroth", "first"]);
+    let begun = || ledger.texts().contains(&"second".to_owned());
+    eventually(suite.deadline(), "the second to begin", begun).await;
+    results.close().await;
+    (service, gate)
+}
+
+/// Waits for one permit.
+async fn pass(gate: &Semaphore) {
+    // The gate is opened, never closed.
+    if let Ok(permit) = gate.acquire().await {
+        permit.forget();
+    }
+}
+
+pub async fn a_result_is_published_while_the_next_handler_waits(suite: &Suite) {
+    let waits = |gate: Arc<Semaphore>| async move {
+        pass(&gate).await;
+        Ok(())
+    };
+    let (service, gate) = result_before(suite, "10ms", waits).await;
+    gate.add_permits(1);
+    service.shutdown().await;
+}
+
+pub async fn a_result_is_published_while_the_next_message_waits_for_its_retry(suite: &Suite) {
+    let fails = |_| async { Err(HandlerError::retryable("not yet")) };
+    let (service, _) = result_before(suite, "5m", fails).await;
+    service.shutdown().await;
 }
 
 pub async fn two_inputs_of_one_destination_each_get_every_message(suite: &Suite) {

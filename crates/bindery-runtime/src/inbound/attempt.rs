@@ -52,7 +52,7 @@ impl Lane {
             };
             return Err((pending.work, error));
         }
-        self.send_prepared(token).await;
+        self.send_later(token).await;
         Ok(())
     }
 
@@ -97,6 +97,8 @@ impl Lane {
             let mut running = std::pin::pin!(call::run(&*shared.listener, &invocation, call, timeout));
             let mut polled = futures_util::poll!(running.as_mut());
             if polled.is_pending() {
+                // What is there to be sent and settled doesn't wait for this handler.
+                outstanding.send(shared, load);
                 outstanding.handled.flush(shared, load);
             }
             loop {
@@ -106,7 +108,10 @@ impl Lane {
                     Poll::Pending => tokio::select! {
                         biased;
                         outcome = &mut running => polled = Poll::Ready(outcome),
-                        () = outstanding.arrived() => outstanding.absorb(shared, load),
+                        () = outstanding.can_go_on(shared) => {
+                            outstanding.absorb(shared, load);
+                            outstanding.send(shared, load);
+                        }
                     },
                 }
             }

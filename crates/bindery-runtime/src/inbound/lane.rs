@@ -3,7 +3,8 @@
 //! A message's way through its lane, and the one place that tells the order of the steps:
 //!
 //! 1. *call*: arguments are decoded and the handler runs, bounded by `handler-timeout`; a panic is a failure;
-//! 2. *publish*: outputs are handed to their producers, and the lane goes on with the next message;
+//! 2. *publish*: outputs become records, which go to their producers in runs, in [`unsent`](super::unsent), and the lane
+//!    goes on with the next message;
 //! 3. *settle*: when every output is confirmed, in [`settle`];
 //! 4. after a failure, *decide*: wait and call again, or
 //! 5. *dead letter*: confirmed before the original is settled; without one, `on-exhausted` says what happens.
@@ -106,12 +107,12 @@ impl Lane {
                 self.outstanding.absorb(&self.shared, &self.load);
             }
             if let Some((since, failed)) = self.outstanding.next_failed() {
-                self.flush();
+                self.flush().await;
                 self.recover(since, failed).await;
                 continue;
             }
             if !self.held.is_empty() {
-                self.flush();
+                self.flush().await;
                 self.hold().await;
                 continue;
             }
@@ -119,13 +120,17 @@ impl Lane {
             if has_room && let Some((work, progress)) = self.next_work() {
                 self.process(work, progress).await;
                 if self.has_run_long() {
-                    self.flush();
+                    self.flush().await;
                     // A handler that never waits must not keep the thread from everybody else.
                     tokio::task::yield_now().await;
                 }
                 continue;
             }
-            self.flush();
+            let sends = self.outstanding.has_unsent();
+            self.flush().await;
+            if sends {
+                continue;
+            }
             match (has_room && !self.queue.is_closed(), self.outstanding.len() > 0) {
                 (true, true) => tokio::select! {
                     () = self.queue.arrived() => {}
@@ -138,8 +143,14 @@ impl Lane {
         }
     }
 
-    /// Settles what is handled. Whatever waits is preceded by it.
-    pub(super) fn flush(&mut self) {
+    /// Sends and settles what is there to be sent and settled. Whatever waits is preceded by it.
+    pub(super) async fn flush(&mut self) {
+        self.send().await;
+        self.settle_handled();
+    }
+
+    /// Settles what is handled.
+    pub(super) fn settle_handled(&mut self) {
         self.outstanding.handled.flush(&self.shared, &self.load);
         self.clock = None;
         self.running_since = None;
@@ -178,7 +189,7 @@ impl Lane {
                     error
                 }
             };
-            self.flush();
+            self.flush().await;
             match self.next_step(work, &error, &mut progress).await {
                 Some(again) => work = again,
                 None => return,
@@ -195,14 +206,14 @@ impl Lane {
     /// Gives work back to the broker because the lane ends, and with it everything that follows in this lane.
     pub(super) fn give_back(&mut self, work: Work) {
         self.gave_back = true;
-        self.flush();
+        self.settle_handled();
         settle(&self.shared, &self.load, work, Settlement::Release);
     }
 
     /// Waits until this lane may run its handler, where it is bounded how many do, for as long as it may start anything.
     async fn turn(&mut self, work: &Work) -> Option<OwnedSemaphorePermit> {
         let permits = self.permits.clone()?;
-        self.flush();
+        self.flush().await;
         let mut acquired = std::pin::pin!(permits.acquire_owned());
         while !self.is_ending() || self.may_start(work) {
             tokio::select! {

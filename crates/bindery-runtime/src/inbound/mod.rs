@@ -15,6 +15,7 @@ mod pace;
 mod publish;
 mod queue;
 mod settle;
+mod unsent;
 mod watch;
 mod window;
 mod work;

@@ -12,6 +12,7 @@ use super::failure::Progress;
 use super::handled::Handled;
 use super::load::SourceLoad;
 use super::settle::settle;
+use super::unsent::Unsent;
 use super::window::{Answer, Window};
 use super::work::Work;
 use crate::binding::Note;
@@ -56,7 +57,9 @@ impl Pending {
 /// The outstanding messages of one lane.
 pub(crate) struct Outstanding {
     pub(crate) window: Arc<Window>,
-    slots: Slab<(u32, Pending)>,
+    pub(super) slots: Slab<(u32, Pending)>,
+    /// What is to be sent next, oldest first.
+    pub(super) unsent: VecDeque<Unsent>,
     /// Makes tokens unique: an answer that comes late must not be taken for one to the slot's next message.
     counter: u32,
     answers: Vec<Answer>,
@@ -71,6 +74,7 @@ impl Outstanding {
         Self {
             window: Arc::default(),
             slots: Slab::new(),
+            unsent: VecDeque::new(),
             counter: 0,
             answers: Vec::new(),
             handled: Handled::default(),
@@ -93,13 +97,6 @@ impl Outstanding {
     pub(crate) fn get_mut(&mut self, token: u64) -> Option<&mut Pending> {
         let (counter, pending) = self.slots.get_mut(slot(token))?;
         (u64::from(*counter) == token >> 32).then_some(pending)
-    }
-
-    /// One of the records of a message that is outstanding, with the number of its output.
-    pub(crate) fn record(&self, token: u64, number: usize) -> Option<&(usize, OutboundRecord)> {
-        let (counter, pending) = self.slots.get(slot(token))?;
-        let record = pending.records.get(number);
-        record.filter(|_| u64::from(*counter) == token >> 32)
     }
 
     /// Takes a message out that needs no more answers.
@@ -164,6 +161,6 @@ impl Outstanding {
     }
 }
 
-fn slot(token: u64) -> usize {
+pub(super) fn slot(token: u64) -> usize {
     (token & u64::from(u32::MAX)) as usize
 }

@@ -1,7 +1,6 @@
 //! Publishing a message's outputs: all records are made before the first is sent, and kept until all are confirmed.
 
-use bindery_core::{Confirm, Error, ErrorKind, Full, HandlerError, Outputs, fail_point};
-
+use bindery_core::{Error, ErrorKind, HandlerError, Outputs};
 use tokio::time::Instant;
 
 use super::failure::Progress;
@@ -26,7 +25,7 @@ impl Lane {
             };
             return Err((pending.work, error));
         }
-        self.send_prepared(token).await;
+        self.send_later(token).await;
         Ok(())
     }
 
@@ -53,52 +52,23 @@ impl Lane {
         Ok(())
     }
 
-    /// Sends the records of an outstanding message, waiting for room where there is none, and lets go of the lane's
-    /// own hold on it.
-    pub(super) async fn send_prepared(&mut self, token: u64) {
-        let Some(pending) = self.outstanding.get_mut(token) else {
-            return;
-        };
-        let count = pending.records.len();
-        let mut unsent = count as u32;
-        for number in 0..count {
-            if !self.send(token, number).await {
-                break;
-            }
-            unsent -= 1;
+    /// Sends the records of an outstanding message together with others, in order: at the latest before the lane waits.
+    pub(super) async fn send_later(&mut self, token: u64) {
+        self.outstanding.line_up(token);
+        if self.outstanding.is_run() {
+            self.send().await;
         }
-        fail_point!("after-output-enqueued");
-        if let Some(pending) = self.outstanding.get_mut(token) {
-            pending.abandoned = unsent > 0;
-            self.gave_back |= unsent > 0;
-            // One answer always remains: the lane's own, which settles the message if nothing else is missing.
-            pending.remaining -= unsent;
-        }
-        self.outstanding.complete(token, &self.shared, &self.load);
-        // Publishing is no part of the next handler's time.
+        // Making records is no part of the next handler's time.
         self.clock = self.clock.map(|_| Instant::now());
     }
 
-    /// Sends one record of an outstanding message, which keeps it: it is published again when the broker was away.
-    /// `false` when the lane ends before there is room for it.
-    async fn send(&mut self, token: u64, number: usize) -> bool {
-        let mut confirm = Confirm::new(self.outstanding.window.clone(), token);
-        loop {
-            let shared = &self.shared;
-            let record = self.outstanding.record(token, number);
-            let place = record.and_then(|(index, record)| Some((shared.outputs.get(*index)?, record)));
-            let Some((output, record)) = place else {
-                confirm.dissolve();
-                return false;
-            };
-            match output.offer(record, confirm) {
-                Ok(()) => return true,
-                Err(Full(given_back)) => confirm = given_back,
-            }
+    /// Sends what is lined up, waiting for room where there is none. What isn't sent when the lane ends goes back.
+    pub(super) async fn send(&mut self) {
+        while let Some(output) = self.outstanding.send(&self.shared, &self.load) {
             let output = output.clone();
             if !self.wait_for_room(&output).await {
-                confirm.dissolve();
-                return false;
+                self.gave_back = true;
+                self.outstanding.abandon(&self.shared, &self.load);
             }
         }
     }
@@ -106,7 +76,7 @@ impl Lane {
     /// Waits until an output may have room; `false` when the lane ends before. Confirmations of earlier messages are
     /// taken in meanwhile.
     async fn wait_for_room(&mut self, output: &OutputBinding) -> bool {
-        self.flush();
+        self.settle_handled();
         loop {
             tokio::select! {
                 () = output.ready() => return true,
@@ -146,7 +116,8 @@ impl Lane {
         }
         failed.remaining = failed.records.len() as u32 + 1;
         let token = self.outstanding.insert(failed);
-        self.send_prepared(token).await;
+        self.outstanding.line_up(token);
+        self.send().await;
     }
 
     /// Tells in health that a message waits for the broker of its output, until it is settled.

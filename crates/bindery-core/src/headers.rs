@@ -143,13 +143,31 @@ pub enum Glance<'a> {
     Unusual,
 }
 
+/// Names and values in order.
+type Pairs = Arc<Vec<(Arc<str>, HeaderValue)>>;
+
 /// The headers of a message: names and values in order; setting a name again replaces its value.
 ///
 /// Cloning is cheap. Names are case-sensitive, as on the wire.
 #[derive(Clone, Default)]
 pub struct Headers {
-    encoded: Option<EncodedHeaders>,
-    pairs: OnceLock<Arc<Vec<(Arc<str>, HeaderValue)>>>,
+    /// What a binder received, until something is changed.
+    received: Option<Received>,
+    /// What was made here.
+    made: Option<Pairs>,
+}
+
+#[derive(Clone)]
+struct Received {
+    encoded: EncodedHeaders,
+    /// Made when somebody asks for one.
+    pairs: OnceLock<Pairs>,
+}
+
+impl Received {
+    fn read(encoded: &EncodedHeaders) -> Pairs {
+        Arc::new((encoded.encoding.read)(&encoded.bytes))
+    }
 }
 
 impl Headers {
@@ -160,42 +178,40 @@ impl Headers {
 
     /// Headers that are read from `encoded` when one is first asked for.
     pub fn from_encoded(encoded: EncodedHeaders) -> Self {
+        let pairs = OnceLock::new();
         Self {
-            encoded: Some(encoded),
-            pairs: OnceLock::new(),
+            received: Some(Received { encoded, pairs }),
+            made: None,
         }
     }
 
     fn pairs(&self) -> &[(Arc<str>, HeaderValue)] {
-        let Some(encoded) = &self.encoded else {
-            return self.pairs.get().map_or(&[], |pairs| pairs);
-        };
-        self.pairs
-            .get_or_init(|| Arc::new((encoded.encoding.read)(&encoded.bytes)))
+        match &self.received {
+            Some(Received { encoded, pairs }) => pairs.get_or_init(|| Received::read(encoded)),
+            None => self.made.as_ref().map_or(&[], |pairs| pairs),
+        }
     }
 
     fn pairs_mut(&mut self) -> &mut Vec<(Arc<str>, HeaderValue)> {
-        self.pairs();
-        self.encoded = None;
-        self.pairs.get_or_init(Arc::default);
-        Arc::make_mut(
-            self.pairs
-                .get_mut()
-                .expect("the pairs were set on the line before"),
-        )
+        if let Some(Received { encoded, pairs }) = self.received.take() {
+            self.made = Some(pairs.into_inner().unwrap_or_else(|| Received::read(&encoded)));
+        }
+        Arc::make_mut(self.made.get_or_insert_default())
     }
 
     /// The content type at a glance, where that is quicker than to read all headers.
     pub(crate) fn glance(&self) -> Glance<'_> {
-        match &self.encoded {
-            Some(encoded) if self.pairs.get().is_none() => (encoded.encoding.glance)(&encoded.bytes),
+        match &self.received {
+            Some(Received { encoded, pairs }) if pairs.get().is_none() => {
+                (encoded.encoding.glance)(&encoded.bytes)
+            }
             _ => Glance::Unusual,
         }
     }
 
     /// The encoded form, as long as nothing was changed.
     pub fn encoded(&self) -> Option<&EncodedHeaders> {
-        self.encoded.as_ref()
+        self.received.as_ref().map(|received| &received.encoded)
     }
 
     /// The last value under `name`.
@@ -282,8 +298,8 @@ impl<N: Into<Arc<str>>, V: Into<HeaderValue>> FromIterator<(N, V)> for Headers {
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
         Self {
-            encoded: None,
-            pairs: OnceLock::from(Arc::new(pairs)),
+            received: None,
+            made: Some(Arc::new(pairs)),
         }
     }
 }
@@ -314,7 +330,7 @@ mod tests {
         let none = Headers::new();
         assert!(none.is_empty() && none.get("k").is_none() && none.iter().next().is_none());
         assert!(none == Headers::from_iter::<[(&str, i32); 0]>([]));
-        assert!(none.pairs.get().is_none());
+        assert!(none.made.is_none());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use bindery_core::{HeaderValue, Headers};
+use bindery_core::{CONTENT_TYPE, HeaderValue, Headers};
 use serde::Serializer as _;
 use serde_json::Value;
 
@@ -80,9 +80,20 @@ pub(crate) fn render<'a>(headers: &'a Headers, patterns: &Patterns) -> Rendered<
         }
     }
     if !types.is_empty() {
-        rendered.pairs.push((TYPES, Cow::Owned(object(&types))));
+        rendered.pairs.push((TYPES, rendered_types(&types)));
     }
     rendered
+}
+
+/// The types of headers that are nothing but a content type, as those of most records are.
+const CONTENT_TYPE_ONLY: &[u8] = br#"{"contentType":"java.lang.String"}"#;
+
+/// The types as a JSON object, in the order of their headers.
+fn rendered_types(types: &[(&str, &str)]) -> Cow<'static, [u8]> {
+    match types {
+        [(CONTENT_TYPE, STRING)] => Cow::Borrowed(CONTENT_TYPE_ONLY),
+        _ => Cow::Owned(object(types)),
+    }
 }
 
 /// A JSON object of texts, in their order.
@@ -130,5 +141,15 @@ fn encode(value: &HeaderValue) -> Option<(Cow<'_, [u8]>, Option<&str>)> {
         HeaderValue::List(_) => typed(value.to_json().to_string(), LIST),
         HeaderValue::Map(_) => typed(value.to_json().to_string(), MAP),
         HeaderValue::Json { class, text } => Some((Cow::Borrowed(text.as_bytes()), Some(class))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_types_of_a_content_type_alone_are_what_they_would_be_made_to() {
+        assert_eq!(CONTENT_TYPE_ONLY, object(&[(CONTENT_TYPE, STRING)]));
     }
 }

@@ -10,7 +10,7 @@ use bindery_core::{Confirm, Full, fail_point};
 use super::Shared;
 use super::load::SourceLoad;
 use super::outstanding::{Outstanding, slot};
-use crate::outbound::OutputBinding;
+use crate::outbound::{OutputBinding, Sending};
 
 /// Of how many messages the records are sent together at most.
 const MOST: usize = 32;
@@ -46,14 +46,15 @@ impl Outstanding {
         shared: &'a Shared,
         load: &SourceLoad,
     ) -> Option<&'a Arc<OutputBinding>> {
+        let mut open = None;
         while let Some(first) = self.unsent.front_mut() {
             let pending = self.slots.get(slot(first.token));
             let records = pending.map_or(&[][..], |(_, pending)| &pending.records);
             for (index, record) in records.iter().skip(first.sent) {
                 let confirm = Confirm::new(self.window.clone(), first.token);
                 // A record of an output that doesn't exist isn't made; its confirm would tell that it isn't sent.
-                if let Some(output) = shared.outputs.get(*index)
-                    && let Err(Full(confirm)) = output.offer(record, confirm)
+                if let Some((output, sending)) = output(shared, *index, &mut open)
+                    && let Err(Full(confirm)) = sending.offer(record, confirm)
                 {
                     confirm.dissolve();
                     return Some(output);
@@ -96,4 +97,18 @@ impl Outstanding {
             },
         }
     }
+}
+
+/// An output of its number, opened for a run if it isn't the one that `open` holds.
+fn output<'a, 'o>(
+    shared: &'a Shared,
+    index: usize,
+    open: &'o mut Option<(usize, Sending<'a>)>,
+) -> Option<(&'a Arc<OutputBinding>, &'o Sending<'a>)> {
+    let output = shared.outputs.get(index)?;
+    if open.as_ref().is_none_or(|(known, _)| *known != index) {
+        *open = Some((index, output.sending()));
+    }
+    let (_, sending) = open.as_ref()?;
+    Some((output, sending))
 }

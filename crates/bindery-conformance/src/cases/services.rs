@@ -57,8 +57,8 @@ pub async fn results_are_published_and_their_inputs_settled(suite: &Suite) {
     results.close().await;
 }
 
-/// Three messages, the last two of which are there together: the result of `first` arrives although `second` does not
-/// end, as `last` has it.
+/// Three messages, the last two of which are there together. `last` says what the handler of `second` does; the result
+/// of `first` arrives all the same.
 async fn result_before<'s, F, R>(suite: &'s Suite, delay: &str, last: F) -> (Service<'s>, Arc<Semaphore>)
 where
     F: Fn(Arc<Semaphore>) -> R + Clone + Send + Sync + 'static,

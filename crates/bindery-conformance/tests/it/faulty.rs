@@ -186,7 +186,7 @@ impl Late {
 
     fn pass(&mut self, mut batch: DeliveryBatch) -> Option<DeliveryBatch> {
         if self.passed == 0 && self.first.is_none() && self.after > 0 {
-            self.first = Some(batch.deliveries.remove(0));
+            self.first = batch.deliveries.drain(..1.min(batch.deliveries.len())).next();
         }
         self.passed += batch.deliveries.len();
         if self.passed >= self.after {

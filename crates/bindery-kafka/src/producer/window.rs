@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-/// How many bytes of one output may be unconfirmed.
+/// With how many unconfirmed bytes an output takes no further record.
 const MAX_BYTES: usize = 64 << 20;
 /// Messages are counted above the bytes, which have room for a tebibyte.
 const MESSAGE: u64 = 1 << 40;
@@ -35,11 +35,11 @@ impl Window {
         }
     }
 
-    /// Takes room for a record, if there is some. A record that is larger than the window fits when it is alone.
+    /// Takes room for a record, if there is some: what a record needs beyond it is lent, so that whoever waited for
+    /// [`Window::ready`] doesn't wait in vain, and a record that is larger than the window fits.
     pub(crate) fn enter(&self, bytes: usize) -> bool {
         let (before, bytes_before) = parts(self.in_flight.fetch_add(both(bytes), Ordering::AcqRel));
-        let fits =
-            before < self.max_messages && (before == 0 || bytes_before.saturating_add(bytes) <= MAX_BYTES);
+        let fits = before < self.max_messages && bytes_before < MAX_BYTES;
         if !fits {
             self.leave(bytes);
         }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_larger_than_the_window_fits_alone() {
+    fn a_record_larger_than_the_window_fits_once() {
         let window = window(10);
         assert!(window.enter(MAX_BYTES + 1));
         assert!(!window.enter(1));
@@ -135,6 +135,15 @@ mod tests {
             .await
             .unwrap()
             .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_sender_that_needs_not_wait_finds_room() {
+        let window = window(10);
+        assert!(window.enter(MAX_BYTES - 1));
+        window.ready().await;
+        assert!(window.enter(100));
+        assert!(!window.enter(0));
     }
 
     #[tokio::test]

@@ -26,7 +26,7 @@ impl Lane {
             let (input, outcome) = self.call(work.input, progress, None, turn).await;
             work.input = input;
             return match outcome {
-                Outcome::Done(outputs) if outputs.is_empty() => {
+                Outcome::Done(outputs) if outputs.is_empty() && !self.outstanding.has_unsent() => {
                     self.outstanding.handled.add(work);
                     Ok(())
                 }
@@ -108,9 +108,10 @@ impl Lane {
                     Poll::Pending => tokio::select! {
                         biased;
                         outcome = &mut running => polled = Poll::Ready(outcome),
-                        () = outstanding.can_go_on(shared) => {
+                        () = outstanding.room_or_answers(shared) => {
                             outstanding.absorb(shared, load);
                             outstanding.send(shared, load);
+                            outstanding.handled.flush(shared, load);
                         }
                     },
                 }

@@ -30,7 +30,7 @@ use super::work::Work;
 use crate::binding::Note;
 use crate::outbound::Copied;
 
-/// How long a lane goes on without settling, looking at confirmations, or letting others have the thread.
+/// How long a lane goes on without sending, settling, looking at confirmations, or letting others have the thread.
 const LONGEST_RUN: Duration = Duration::from_millis(1);
 
 /// Runs one lane until its queue ends.
@@ -179,6 +179,8 @@ impl Lane {
         loop {
             let turn = self.turn(&work).await;
             if !self.may_start(&work) {
+                // What was started before goes its way first.
+                self.flush().await;
                 return self.give_back(work);
             }
             progress.attempts += 1;
@@ -190,6 +192,9 @@ impl Lane {
                 }
             };
             self.flush().await;
+            if self.gave_back {
+                return self.give_back(work);
+            }
             match self.next_step(work, &error, &mut progress).await {
                 Some(again) => work = again,
                 None => return,

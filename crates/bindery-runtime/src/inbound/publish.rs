@@ -52,13 +52,14 @@ impl Lane {
         Ok(())
     }
 
-    /// Sends the records of an outstanding message together with others, in order: at the latest before the lane waits.
+    /// Sends the records of an outstanding message together with others, in order: before the lane waits, as far as
+    /// there is room.
     pub(super) async fn send_later(&mut self, token: u64) {
         self.outstanding.line_up(token);
         if self.outstanding.is_run() {
             self.send().await;
         }
-        // Making records is no part of the next handler's time.
+        // Making and sending records is no part of the next handler's time.
         self.clock = self.clock.map(|_| Instant::now());
     }
 

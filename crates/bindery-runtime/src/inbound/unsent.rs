@@ -1,7 +1,8 @@
 //! Records that are made and not on their way yet: they are sent in runs.
 //!
 //! What makes records and what sends them is more code than a processor's nearest cache holds, so that each evicts the
-//! other when they take turns. A run ends when it is long enough, and before its lane waits for anything.
+//! other when they take turns. A run ends when it is long enough, and before its lane waits for anything. What comes after
+//! a message that is lined up, and has nothing to send itself, is lined up behind it.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use bindery_core::{Confirm, Full, fail_point};
 use super::Shared;
 use super::load::SourceLoad;
 use super::outstanding::{Outstanding, slot};
-use crate::outbound::{OutputBinding, Sending};
+use crate::outbound::OutputBinding;
 
 /// Of how many messages the records are sent together at most.
 const MOST: usize = 32;
@@ -46,15 +47,14 @@ impl Outstanding {
         shared: &'a Shared,
         load: &SourceLoad,
     ) -> Option<&'a Arc<OutputBinding>> {
-        let mut open = None;
         while let Some(first) = self.unsent.front_mut() {
             let pending = self.slots.get(slot(first.token));
             let records = pending.map_or(&[][..], |(_, pending)| &pending.records);
             for (index, record) in records.iter().skip(first.sent) {
                 let confirm = Confirm::new(self.window.clone(), first.token);
                 // A record of an output that doesn't exist isn't made; its confirm would tell that it isn't sent.
-                if let Some((output, sending)) = output(shared, *index, &mut open)
-                    && let Err(Full(confirm)) = sending.offer(record, confirm)
+                if let Some(output) = shared.outputs.get(*index)
+                    && let Err(Full(confirm)) = output.offer(record, confirm)
                 {
                     confirm.dissolve();
                     return Some(output);
@@ -70,20 +70,20 @@ impl Outstanding {
         None
     }
 
-    /// Gives up what is lined up: it goes back when the answers to what was sent of it are there.
+    /// Gives up what is lined up: all of it goes back, when the answers to what was sent of it are there. What needs no
+    /// sending goes back as well: it came after what does.
     pub(super) fn abandon(&mut self, shared: &Shared, load: &SourceLoad) {
         while let Some(Unsent { token, sent }) = self.unsent.pop_front() {
             if let Some(pending) = self.get_mut(token) {
-                let unsent = pending.records.len() - sent;
-                pending.abandoned = unsent > 0;
-                pending.remaining -= unsent as u32;
+                pending.abandoned = true;
+                pending.remaining -= (pending.records.len() - sent) as u32;
             }
             self.complete(token, shared, load);
         }
     }
 
     /// Waits until there may be answers, or room for what is lined up. Cancel safe.
-    pub(super) async fn can_go_on(&self, shared: &Shared) {
+    pub(super) async fn room_or_answers(&self, shared: &Shared) {
         let first = self.unsent.front().and_then(|first| {
             let (_, pending) = self.slots.get(slot(first.token))?;
             let (index, _) = pending.records.get(first.sent)?;
@@ -97,18 +97,4 @@ impl Outstanding {
             },
         }
     }
-}
-
-/// An output of its number, opened for a run if it isn't the one that `open` holds.
-fn output<'a, 'o>(
-    shared: &'a Shared,
-    index: usize,
-    open: &'o mut Option<(usize, Sending<'a>)>,
-) -> Option<(&'a Arc<OutputBinding>, &'o Sending<'a>)> {
-    let output = shared.outputs.get(index)?;
-    if open.as_ref().is_none_or(|(known, _)| *known != index) {
-        *open = Some((index, output.sending()));
-    }
-    let (_, sending) = open.as_ref()?;
-    Some((output, sending))
 }

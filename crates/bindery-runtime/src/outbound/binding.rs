@@ -1,7 +1,7 @@
 //! An output binding: it makes records of values and gives them to its producer, once that is bound.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bindery_core::{
@@ -29,22 +29,6 @@ pub(crate) struct OutputBinding {
     partitions: AtomicU32,
     /// Cancelled when the application has no use for its outputs any more.
     ended: CancellationToken,
-}
-
-/// An output whose producer isn't replaced for as long as this is there. Nothing is waited for meanwhile.
-pub(crate) struct Sending<'a>(RwLockReadGuard<'a, Option<Arc<dyn Producer>>>);
-
-impl Sending<'_> {
-    /// Hands a record to the producer, in the order of the caller's calls.
-    ///
-    /// # Errors
-    /// The confirm comes back when there is no room, or no producer yet: await [`OutputBinding::ready`].
-    pub(crate) fn offer(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full> {
-        match &*self.0 {
-            Some(producer) => producer.send(record, confirm),
-            None => Err(Full(confirm)),
-        }
-    }
 }
 
 impl OutputBinding {
@@ -148,14 +132,16 @@ impl OutputBinding {
         self.within_limit(self.bound()).await
     }
 
-    /// Hands a record to the producer, as [`Sending::offer`] does.
-    fn offer(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full> {
-        self.sending().offer(record, confirm)
-    }
-
-    /// The output as it is now, for records that are sent one after the other: its producer isn't replaced meanwhile.
-    pub(crate) fn sending(&self) -> Sending<'_> {
-        Sending(self.producer.read().unwrap_or_else(PoisonError::into_inner))
+    /// Hands a record to the producer, in the order of the caller's calls.
+    ///
+    /// # Errors
+    /// The confirm comes back when there is no room, or no producer yet: await [`OutputBinding::ready`].
+    pub(crate) fn offer(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full> {
+        let current = self.producer.read().unwrap_or_else(PoisonError::into_inner);
+        match &*current {
+            Some(producer) => producer.send(record, confirm),
+            None => Err(Full(confirm)),
+        }
     }
 
     /// Waits until there may be room. Cancel safe.

@@ -107,7 +107,8 @@ impl StreamBridge {
     /// Publishes `value` and returns when the broker has confirmed it.
     ///
     /// `value` is any `serde::Serialize` type, or a [`Message`](bindery_core::Message) of one. The content type is
-    /// the binding's, also when the message has a header that says otherwise, as in Spring Cloud Stream.
+    /// the binding's, also when the message has a header that says otherwise, as in Spring Cloud Stream. What a listener
+    /// publishes to an output in this way has no order with what it returns for the same output.
     ///
     /// # Errors
     /// When the value can't be encoded, the binding can't be made, or the broker doesn't confirm the record in time.

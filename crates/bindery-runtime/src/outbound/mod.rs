@@ -6,7 +6,7 @@ mod copied;
 mod record;
 mod supplier;
 
-pub(crate) use binding::{OutputBinding, Sending};
+pub(crate) use binding::OutputBinding;
 pub(crate) use bridge::Directory;
 pub use bridge::StreamBridge;
 pub(crate) use copied::Copied;

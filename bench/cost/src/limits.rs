@@ -34,7 +34,7 @@ pub const fn recorded(binder: Binder, case: Case) -> Recorded {
         (Binder::Memory, Case::Consume) => (6.1, 95_500.0),
         (Binder::Memory, Case::PassThrough) => (13.1, 307_200.0),
         (Binder::Kafka, Case::Consume) => (7.1, 108_500.0),
-        (Binder::Kafka, Case::PassThrough) => (15.1, 338_000.0),
+        (Binder::Kafka, Case::PassThrough) => (14.1, 321_500.0),
         (Binder::Rabbit, Case::Consume) => (25.3, 260_500.0),
         (Binder::Rabbit, Case::PassThrough) => (64.3, 585_000.0),
     };

@@ -12,7 +12,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::{Instant, sleep};
 
-use super::{Power, variable, watermarks};
+use super::{Power, questions, variable};
 use crate::relay::Relay;
 
 /// How long the broker may take for what an operator asks of it.
@@ -172,7 +172,7 @@ impl Kafka {
     /// When the broker does not answer.
     pub async fn ends(&self, topic: &str) -> Result<BTreeMap<i32, i64>> {
         let (config, topic) = (self.config(), topic.to_owned());
-        tokio::task::spawn_blocking(move || watermarks::ends(&config, &topic)).await?
+        tokio::task::spawn_blocking(move || questions::ends(&config, &topic)).await?
     }
 
     /// What a group has committed of each partition; partitions without a commit are absent.
@@ -182,7 +182,7 @@ impl Kafka {
     pub async fn committed(&self, group: &str, topic: &str) -> Result<BTreeMap<i32, i64>> {
         let (mut config, topic) = (self.config(), topic.to_owned());
         config.set("group.id", group);
-        tokio::task::spawn_blocking(move || watermarks::committed(&config, &topic)).await?
+        tokio::task::spawn_blocking(move || questions::committed(&config, &topic)).await?
     }
 
     /// How many records a group has not committed yet.
@@ -208,7 +208,7 @@ impl Kafka {
         self.until(&format!("{members} members of `{group}` with partitions"), || {
             let (config, name) = (config.clone(), name.clone());
             async move {
-                let found = tokio::task::spawn_blocking(move || watermarks::at_work(&config, &name));
+                let found = tokio::task::spawn_blocking(move || questions::at_work(&config, &name));
                 Ok(found.await?? == members)
             }
         })

@@ -3,8 +3,8 @@
 
 mod kafka;
 mod management;
+mod questions;
 mod rabbit;
-mod watermarks;
 
 use std::env;
 use std::path::PathBuf;

@@ -30,30 +30,20 @@ impl Lane {
                     self.outstanding.handled.add(work);
                     Ok(())
                 }
-                Outcome::Done(outputs) => self.publish(work, outputs, *progress).await,
+                Outcome::Done(outputs) => {
+                    let token = self.outstanding.insert(pending(work, *progress, 1));
+                    self.publish(token, outputs).await
+                }
                 Outcome::Failed(error) => Err((work, error)),
             };
         }
         let input = work.input.clone();
         let token = self.outstanding.insert(pending(work, *progress, 2));
         let (_, outcome) = self.call(input, progress, Some(token), turn).await;
-        let outputs = match outcome {
-            Outcome::Done(outputs) => outputs,
-            Outcome::Failed(error) => {
-                let Some(pending) = self.outstanding.remove(token) else {
-                    return Ok(());
-                };
-                return Err((pending.work, error));
-            }
-        };
-        if let Err(error) = self.prepare_outputs(token, outputs) {
-            let Some(pending) = self.outstanding.remove(token) else {
-                return Ok(());
-            };
-            return Err((pending.work, error));
+        match outcome {
+            Outcome::Done(outputs) => self.publish(token, outputs).await,
+            Outcome::Failed(error) => self.take_back(token, error),
         }
-        self.send_later(token).await;
-        Ok(())
     }
 
     /// Runs the handler and gives its input back; confirmations of earlier messages are taken in meanwhile.

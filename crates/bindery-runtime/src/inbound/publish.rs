@@ -3,34 +3,38 @@
 use bindery_core::{Error, ErrorKind, HandlerError, Outputs};
 use tokio::time::Instant;
 
-use super::failure::Progress;
-use super::lane::{Lane, Waited, pending};
+use super::lane::{Lane, Waited};
 use super::outstanding::Pending;
 use super::work::Work;
 use crate::binding::Cause;
 use crate::outbound::OutputBinding;
 
 impl Lane {
-    /// Publishes the outputs of a message whose handler is done.
-    pub(super) async fn publish(
-        &mut self,
-        work: Work,
-        outputs: Outputs,
-        progress: Progress,
-    ) -> Result<(), (Work, HandlerError)> {
-        let token = self.outstanding.insert(pending(work, progress, 1));
+    /// Publishes the outputs of an outstanding message whose handler is done. They are sent together with others, in order:
+    /// before the lane waits, as far as there is room.
+    pub(super) async fn publish(&mut self, token: u64, outputs: Outputs) -> Result<(), (Work, HandlerError)> {
         if let Err(error) = self.prepare_outputs(token, outputs) {
-            let Some(pending) = self.outstanding.remove(token) else {
-                return Ok(());
-            };
-            return Err((pending.work, error));
+            return self.take_back(token, error);
         }
-        self.send_later(token).await;
+        self.outstanding.line_up(token);
+        if self.outstanding.is_run() {
+            self.send().await;
+        }
+        // Making and sending records is no part of the next handler's time.
+        self.clock = self.clock.map(|_| Instant::now());
         Ok(())
     }
 
+    /// A message that failed is no longer outstanding.
+    pub(super) fn take_back(&mut self, token: u64, error: HandlerError) -> Result<(), (Work, HandlerError)> {
+        match self.outstanding.remove(token) {
+            Some(pending) => Err((pending.work, error)),
+            None => Ok(()),
+        }
+    }
+
     /// Makes records of the outputs, all before the first is sent: one that can't be made fails the message whole.
-    pub(super) fn prepare_outputs(&mut self, token: u64, outputs: Outputs) -> Result<(), HandlerError> {
+    fn prepare_outputs(&mut self, token: u64, outputs: Outputs) -> Result<(), HandlerError> {
         let Self {
             shared,
             outstanding,
@@ -50,17 +54,6 @@ impl Lane {
         pending.remaining += records.len() as u32;
         pending.records = records;
         Ok(())
-    }
-
-    /// Sends the records of an outstanding message together with others, in order: before the lane waits, as far as
-    /// there is room.
-    pub(super) async fn send_later(&mut self, token: u64) {
-        self.outstanding.line_up(token);
-        if self.outstanding.is_run() {
-            self.send().await;
-        }
-        // Making and sending records is no part of the next handler's time.
-        self.clock = self.clock.map(|_| Instant::now());
     }
 
     /// Sends what is lined up, waiting for room where there is none. What isn't sent when the lane ends goes back.

@@ -12,6 +12,7 @@ mod lanes;
 mod layers;
 mod lifecycle;
 mod logs;
+mod no_room;
 mod outputs;
 mod properties;
 mod regressions;

@@ -66,7 +66,7 @@ pub(super) fn committed(config: &ClientConfig, topic: &str) -> Result<BTreeMap<i
     Ok(known.collect())
 }
 
-/// How many members of the configured group have partitions; none while the group shares them out.
+/// How many members of a group have partitions; none while the group shares them out.
 pub(super) fn at_work(config: &ClientConfig, group: &str) -> Result<usize> {
     let consumer: BaseConsumer = config.create()?;
     let list = consumer

@@ -4,9 +4,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bindery_core::{
-    Binder, BindingName, Capabilities, Confirm, ConsumerSpec, Full, Headers, Options, OutboundRecord,
-    Position, Producer, ProducerSpec, Result,
+    Binder, BindingName, Capabilities, Confirm, ConfirmSink, ConsumerSpec, Headers, Options, OutboundRecord,
+    Position, Producer, ProducerSpec, Result, Unconfirmed,
 };
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::member::Member;
@@ -240,6 +241,16 @@ pub(crate) fn keyed(key: &str, text: impl Into<String>) -> OutboundRecord {
     }
 }
 
+/// Passes the answer on to whoever waits for it.
+struct Forward(mpsc::UnboundedSender<Result<Position, Unconfirmed>>);
+
+impl ConfirmSink for Forward {
+    fn confirmed(&self, _token: u64, result: Result<Position, Unconfirmed>) {
+        // A case that has ended waits for no answer.
+        let _ = self.0.send(result);
+    }
+}
+
 /// A producer with a deadline.
 #[derive(Clone, Debug)]
 pub(crate) struct Publisher {
@@ -249,9 +260,9 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     /// Hands a record over, waiting for room.
-    pub(crate) async fn hand_over(&self, record: &OutboundRecord, mut confirm: Confirm) {
-        while let Err(Full(given_back)) = self.producer.send(record, confirm) {
-            confirm = given_back;
+    pub(crate) async fn hand_over(&self, mut record: OutboundRecord, mut confirm: Confirm) {
+        while let Err(full) = self.producer.send(record, confirm) {
+            (record, confirm) = (*full.record, full.confirm);
             within(
                 self.deadline,
                 "room in the producer's window",
@@ -269,7 +280,7 @@ impl Publisher {
         let mut answers = Vec::new();
         for record in records {
             let (confirm, answer) = Confirm::channel();
-            self.hand_over(&record, confirm).await;
+            self.hand_over(record, confirm).await;
             answers.push(answer);
         }
         let mut results = Vec::new();
@@ -278,6 +289,18 @@ impl Publisher {
             results.push(within(self.deadline, &what, answer).await);
         }
         results
+    }
+
+    /// Sends a record that can't be confirmed, and returns what comes back.
+    pub(crate) async fn send_in_vain(&self, record: OutboundRecord) -> Unconfirmed {
+        let (sender, mut answer) = mpsc::unbounded_channel();
+        let confirm = Confirm::new(Arc::new(Forward(sender)), 0);
+        self.hand_over(record, confirm).await;
+        let answer = within(self.deadline, "an answer to a record", answer.recv()).await;
+        match answer.expect("a confirm is completed") {
+            Err(unconfirmed) => unconfirmed,
+            Ok(position) => panic!("nobody can have confirmed the record, at {position:?}"),
+        }
     }
 
     /// Publishes records; all must be confirmed.

@@ -110,6 +110,7 @@ macro_rules! for_each_case {
                 a_consumer_that_is_cut_off_stops_and_closes_in_time [Outage];
                 publications_under_way_are_answered [Outage];
                 a_producer_that_is_cut_off_answers_and_closes_in_time [Outage];
+                what_is_not_confirmed_comes_back_as_it_was [Outage];
                 a_dead_letter_is_confirmed_by_the_broker_or_not_at_all [Outage, DeadLetter];
                 a_bind_in_an_outage_fails_as_temporary_and_works_after_it [Outage];
                 health_says_that_the_broker_is_away_and_back [Outage];

@@ -54,7 +54,7 @@ pub use listener::*;
 pub use message::{Batch, Message, Origin, OutboundRecord, RawMessage, SharedMessage, SharedMessages};
 pub use names::{BindingName, relaxed};
 pub use operations::{ApplicationHealth, BinderHealth, BindingInfo, Operations, StateChange};
-pub use producer::{Confirm, ConfirmSink, Full, Position, Producer};
+pub use producer::{Confirm, ConfirmSink, Full, Position, Producer, Unconfirmed};
 pub use property::{PropertyCatalog, PropertyDef, PropertyType, Support};
 pub use signal::Signal;
 pub use spec::{BinderSpec, ConsumerSpec, Options, ProducerSpec};

@@ -190,7 +190,7 @@ impl<T> IntoIterator for Batch<T> {
 }
 
 /// An encoded message on its way out: what a producer publishes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OutboundRecord {
     /// The payload; `None` publishes a tombstone where the broker has them.
     pub payload: Option<Bytes>,

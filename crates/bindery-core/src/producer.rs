@@ -1,4 +1,5 @@
-//! Publishing: a producer takes a record at once and says later, through a [`Confirm`], what its broker answered.
+//! Publishing: a producer takes a record at once and says later, through a [`Confirm`], what its broker answered. What
+//! isn't confirmed comes back.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,12 +18,38 @@ pub struct Position {
     pub offset: Option<i64>,
 }
 
+/// A record that isn't confirmed, and why.
+#[derive(Debug)]
+pub struct Unconfirmed {
+    /// What went wrong.
+    pub error: Error,
+    /// The record, to be sent again where the error is temporary. A producer gives back what it was given; nothing is here
+    /// when the obligation was dropped, and in answers to what is no [`OutboundRecord`], as a dead letter.
+    pub record: Option<Box<OutboundRecord>>,
+}
+
+impl Unconfirmed {
+    /// A record that comes back.
+    pub fn new(error: Error, record: OutboundRecord) -> Self {
+        Self {
+            error,
+            record: Some(Box::new(record)),
+        }
+    }
+}
+
+impl From<Error> for Unconfirmed {
+    fn from(error: Error) -> Self {
+        Self { error, record: None }
+    }
+}
+
 /// Takes the broker's answers to publications: one call for each record, in any order, from any thread.
 ///
 /// Implementations are quick and never block: they are called on a client library's thread.
 pub trait ConfirmSink: Send + Sync {
     /// The record sent with `token` was confirmed, or failed.
-    fn confirmed(&self, token: u64, result: Result<Position, Error>);
+    fn confirmed(&self, token: u64, result: Result<Position, Unconfirmed>);
 }
 
 /// The obligation to tell what became of one record: completed exactly once.
@@ -44,7 +71,8 @@ impl Confirm {
         }
     }
 
-    /// A confirm together with the future of its answer. Dropping the future loses the answer, not the record.
+    /// A confirm together with the future of its answer; a record that comes back is dropped. Dropping the future loses
+    /// the answer, not the record.
     pub fn channel() -> (
         Self,
         impl Future<Output = Result<Position, Error>> + Send + 'static,
@@ -58,10 +86,15 @@ impl Confirm {
     }
 
     /// Completes the obligation.
-    pub fn complete(mut self, result: Result<Position, Error>) {
+    pub fn complete(mut self, result: Result<Position, Unconfirmed>) {
         if let Some(sink) = self.sink.take() {
             sink.confirmed(self.token, result);
         }
+    }
+
+    /// Completes the obligation for a record that isn't confirmed and comes back.
+    pub fn fail(self, error: Error, record: OutboundRecord) {
+        self.complete(Err(Unconfirmed::new(error, record)));
     }
 
     /// Gives the obligation back to the caller without completing it: nothing was sent.
@@ -73,7 +106,7 @@ impl Confirm {
 impl Drop for Confirm {
     fn drop(&mut self) {
         if let Some(sink) = self.sink.take() {
-            sink.confirmed(self.token, Err(unknown_fate()));
+            sink.confirmed(self.token, Err(unknown_fate().into()));
         }
     }
 }
@@ -96,7 +129,7 @@ fn unknown_fate() -> Error {
 struct OneShot(std::sync::Mutex<Option<oneshot::Sender<Result<Position, Error>>>>);
 
 impl ConfirmSink for OneShot {
-    fn confirmed(&self, _token: u64, result: Result<Position, Error>) {
+    fn confirmed(&self, _token: u64, result: Result<Position, Unconfirmed>) {
         let sender = self
             .0
             .lock()
@@ -104,26 +137,41 @@ impl ConfirmSink for OneShot {
             .take();
         if let Some(sender) = sender {
             // The caller may have given up waiting.
-            let _ = sender.send(result);
+            let _ = sender.send(result.map_err(|unconfirmed| unconfirmed.error));
         }
     }
 }
 
-/// The producer has no room for a record at present: its confirm comes back, not completed.
+/// The producer has no room for a record at present: it comes back, with its confirm not completed.
 #[derive(Debug)]
-pub struct Full(pub Confirm);
+pub struct Full {
+    /// The record.
+    pub record: Box<OutboundRecord>,
+    /// Its confirm.
+    pub confirm: Confirm,
+}
+
+impl Full {
+    /// There is no room for this record.
+    pub fn new(record: OutboundRecord, confirm: Confirm) -> Self {
+        Self {
+            record: Box::new(record),
+            confirm,
+        }
+    }
+}
 
 /// Publishes records to one destination.
 #[async_trait]
 pub trait Producer: Send + Sync + fmt::Debug {
     /// Hands a record over without waiting. Records are published in the order of the calls of one caller.
     ///
-    /// The record is borrowed, as who sends it mostly keeps it until it is confirmed, and client libraries make a copy
-    /// of their own. Every failure but a full queue is told through `confirm`.
+    /// The producer has the record until it is confirmed, in whatever form: who sends it keeps nothing. Every failure but a
+    /// full queue is told through `confirm`, and gives the record back, as it was, to be sent again.
     ///
     /// # Errors
-    /// [`Full`] when the producer's window is full; await [`Producer::ready`] and send again.
-    fn send(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full>;
+    /// [`Full`] when the producer's window is full: the record comes back at once; await [`Producer::ready`] and send again.
+    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Full>;
 
     /// Waits until there may be room. Cancel safe.
     async fn ready(&self);
@@ -151,6 +199,32 @@ mod tests {
         let says_nothing_of_the_message =
             |error: Error| error.is_temporary() && error.kind() == ErrorKind::Unavailable;
         assert!(answer.await.is_err_and(says_nothing_of_the_message));
+    }
+
+    #[derive(Default)]
+    struct GivenBack(std::sync::Mutex<Vec<(u64, Option<OutboundRecord>)>>);
+
+    impl ConfirmSink for GivenBack {
+        fn confirmed(&self, token: u64, result: Result<Position, Unconfirmed>) {
+            let record = result.expect_err("nothing is confirmed").record;
+            self.0.lock().unwrap().push((token, record.map(|record| *record)));
+        }
+    }
+
+    #[test]
+    fn a_record_that_fails_comes_back_and_that_of_a_dropped_confirm_does_not() {
+        let sink = Arc::new(GivenBack::default());
+        let record = OutboundRecord {
+            payload: Some("a".into()),
+            key: None,
+            headers: crate::Headers::new(),
+            partition: Some(1),
+            routing_key: None,
+        };
+        let error = Error::temporary(ErrorKind::Timeout, "too late");
+        Confirm::new(sink.clone(), 1).fail(error, record.clone());
+        drop(Confirm::new(sink.clone(), 2));
+        assert_eq!(*sink.0.lock().unwrap(), [(1, Some(record)), (2, None)]);
     }
 
     #[tokio::test]

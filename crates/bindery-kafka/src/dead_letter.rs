@@ -14,7 +14,8 @@ use crate::headers::UNREADABLE_HEADERS;
 use crate::headers::encoded::{self, Flags, TimestampType};
 use crate::headers::patterns::Patterns;
 use crate::headers::render;
-use crate::producer::client::{InFlight, Outgoing, ProducerClient};
+use crate::producer::client::{Outgoing, ProducerClient};
+use crate::producer::in_flight::InFlight;
 use crate::producer::owned;
 use crate::producer::window::Window;
 use crate::time;
@@ -95,11 +96,8 @@ impl DeadLetters {
                     .map(|(name, value)| (name.as_str(), value.as_deref())),
             ),
         };
-        if self.client.send(outgoing, Box::new(in_flight)).is_err() {
-            return Err(Error::temporary(
-                ErrorKind::Publish,
-                format!("there is no room to publish to `{}`", self.window.topic),
-            ));
+        if let Err((error, in_flight)) = self.client.send(outgoing, Box::new(in_flight)) {
+            in_flight.fail(&error, None, None);
         }
         match tokio::time::timeout(self.confirm_timeout, answer).await {
             Ok(result) => result.map(|_| ()),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bindery_core::{Confirm, Error, ErrorKind, Position, Result};
+use bindery_core::{Confirm, Error, ErrorKind, OutboundRecord, Position, Result};
 
 use tokio::sync::Notify;
 
@@ -45,6 +45,7 @@ struct Destination {
 
 /// A confirm that waits to be released.
 struct Held {
+    record: OutboundRecord,
     confirm: Confirm,
     position: Position,
     window: Arc<Window>,
@@ -175,6 +176,7 @@ impl Faults {
     pub(crate) fn answer(
         &self,
         destination: &str,
+        record: OutboundRecord,
         confirm: Confirm,
         position: Position,
         window: &Arc<Window>,
@@ -184,6 +186,7 @@ impl Faults {
             if let Some(fault) = fault {
                 let window = window.clone();
                 fault.held.push(Held {
+                    record,
                     confirm,
                     position,
                     window,
@@ -213,7 +216,7 @@ impl Faults {
             }
         }
         for held in failed {
-            held.confirm.complete(Err(lost_answer()));
+            held.confirm.fail(lost_answer(), held.record);
             held.window.leave();
         }
     }

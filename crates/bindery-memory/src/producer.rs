@@ -91,22 +91,22 @@ impl MemoryProducer {
     }
 
     fn publish(&self, record: OutboundRecord, confirm: Confirm, lose_answer: bool) -> Result<(), Full> {
-        match self.topic.append(record, self.max_backlog) {
+        match self.topic.append(record.clone(), self.max_backlog) {
             Ok(_) if lose_answer => {
-                confirm.complete(Err(lost_answer()));
+                confirm.fail(lost_answer(), record);
                 self.window.leave();
             }
-            Ok(position) => self
-                .shared
-                .faults
-                .answer(&self.topic.name, confirm, position, &self.window),
+            Ok(position) => {
+                let faults = &self.shared.faults;
+                faults.answer(&self.topic.name, record, confirm, position, &self.window);
+            }
             Err(Refusal::NoPartition(partition)) => {
-                confirm.complete(Err(no_partition(&self.topic, partition)));
+                confirm.fail(no_partition(&self.topic, partition), record);
                 self.window.leave();
             }
             Err(Refusal::Full) => {
                 self.window.leave();
-                return Err(Full(confirm));
+                return Err(Full::new(record, confirm));
             }
         }
         Ok(())
@@ -115,27 +115,27 @@ impl MemoryProducer {
 
 #[async_trait]
 impl Producer for MemoryProducer {
-    fn send(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full> {
+    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Full> {
         if let Some(error) = self.refusal() {
-            confirm.complete(Err(error));
+            confirm.fail(error, record);
             return Ok(());
         }
         if !self.window.enter() {
-            return Err(Full(confirm));
+            return Err(Full::new(record, confirm));
         }
         let bytes = record.payload.as_ref().map_or(0, |payload| payload.len());
         if let Err(error) = self.shared.faults.check_size(&self.topic.name, bytes) {
-            confirm.complete(Err(error));
+            confirm.fail(error, record);
             self.window.leave();
             return Ok(());
         }
         match self.shared.faults.judge(&self.topic.name) {
             Verdict::Refuse => {
-                confirm.complete(Err(refused_publication(&self.topic.name)));
+                confirm.fail(refused_publication(&self.topic.name), record);
                 self.window.leave();
                 Ok(())
             }
-            verdict => self.publish(record.clone(), confirm, verdict == Verdict::Lose),
+            verdict => self.publish(record, confirm, verdict == Verdict::Lose),
         }
     }
 

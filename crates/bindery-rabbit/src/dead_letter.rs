@@ -172,7 +172,7 @@ impl DeadLetterPublisher for Republisher {
             }
         };
         let (confirm, answer) = Confirm::channel();
-        slot.fill(publication, confirm);
+        slot.fill(publication, confirm.into());
         answer
             .await
             .map(drop)

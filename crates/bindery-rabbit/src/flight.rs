@@ -70,9 +70,8 @@ impl Session<'_> {
                 match self.publisher.limit(live.generation) {
                     // The broker would close the channel for it, and with it what others have on the wire.
                     Some(limit) if queued.publication.body.len() > limit => {
-                        queued
-                            .confirm
-                            .complete(Err(too_large(queued.publication.body.len(), limit)));
+                        let error = too_large(queued.publication.body.len(), limit);
+                        queued.obligation.fail(error);
                         self.publisher.release(1);
                     }
                     _ => self.publish(queued),
@@ -112,7 +111,7 @@ impl Session<'_> {
     fn publish(&mut self, queued: Queued) {
         let Queued {
             publication,
-            confirm,
+            obligation,
             deadline,
         } = queued;
         let Publication {
@@ -127,7 +126,7 @@ impl Session<'_> {
             (id.unwrap_or_default(), routing_key.as_str().to_owned())
         });
         let entry = Entry {
-            confirm: Some(confirm),
+            obligation: Some(obligation),
             identity,
             deadline,
             size_bytes: body.len(),

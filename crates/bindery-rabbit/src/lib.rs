@@ -38,6 +38,7 @@ pub mod fuzzing;
 mod health;
 mod intake;
 mod lane;
+mod obligation;
 mod on_wire;
 #[cfg(test)]
 mod on_wire_properties;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use bindery_core::{Confirm, Error, ErrorKind, Position};
+use bindery_core::{Error, ErrorKind};
 use lapin::Confirmation;
 use lapin::message::BasicReturnMessage;
 use lapin::types::ShortString;
@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::confirms::{Confirms, Identity, Returned, Verdict};
 use crate::error::Refusal;
+use crate::obligation::Obligation;
 use crate::publisher::temporary;
 
 /// The answer to one publication. It is polled until it is ready, and not again.
@@ -28,7 +29,7 @@ struct Flying {
 /// What is needed to complete a publication.
 pub(crate) struct Entry {
     /// Taken when the caller was told already.
-    pub(crate) confirm: Option<Confirm>,
+    pub(crate) obligation: Option<Obligation>,
     /// Set when the publication can be returned.
     pub(crate) identity: Option<Identity>,
     pub(crate) deadline: Instant,
@@ -173,8 +174,8 @@ impl OnWire {
             .iter_mut()
             .take_while(|flying| flying.entry.deadline <= now)
         {
-            if let Some(confirm) = flying.entry.confirm.take() {
-                confirm.complete(Err(Error::temporary(ErrorKind::Timeout, reason)));
+            if let Some(obligation) = flying.entry.obligation.take() {
+                obligation.fail(Error::temporary(ErrorKind::Timeout, reason));
             }
         }
     }
@@ -196,8 +197,8 @@ impl OnWire {
                 ),
                 None => not_confirmed(refusal),
             };
-            if let Some(confirm) = entry.confirm {
-                confirm.complete(Err(error));
+            if let Some(obligation) = entry.obligation {
+                obligation.fail(error);
             }
         }
         (count, limit)
@@ -221,17 +222,17 @@ fn not_confirmed(refusal: &Refusal) -> Error {
 }
 
 fn complete(entry: Entry, verdict: Verdict) {
-    let Some(confirm) = entry.confirm else {
+    let Some(obligation) = entry.obligation else {
         return;
     };
-    confirm.complete(match verdict {
-        Verdict::Acked => Ok(Position::default()),
-        Verdict::Nacked => Err(temporary(format!(
+    match verdict {
+        Verdict::Acked => obligation.confirmed(),
+        Verdict::Nacked => obligation.fail(temporary(format!(
             "the broker refused the message with routing key `{}` (its queue may be full)",
             entry.routing_key.as_str()
         ))),
-        Verdict::Returned(text) => Err(temporary(text)),
-    });
+        Verdict::Returned(text) => obligation.fail(temporary(text)),
+    }
 }
 
 /// Polls an answer once, without waiting for it: nobody is woken when it comes, nor when its frames are written.
@@ -272,7 +273,7 @@ fn message_limit(text: &str) -> Option<usize> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use bindery_core::ConfirmSink;
+    use bindery_core::{Confirm, ConfirmSink, Position, Unconfirmed};
     use lapin::message::Delivery;
 
     use super::*;
@@ -282,14 +283,14 @@ mod tests {
     struct Told(Mutex<Vec<(u64, bool)>>);
 
     impl ConfirmSink for Told {
-        fn confirmed(&self, token: u64, result: Result<Position, Error>) {
+        fn confirmed(&self, token: u64, result: Result<Position, Unconfirmed>) {
             self.0.lock().unwrap().push((token, result.is_ok()));
         }
     }
 
     fn entry(told: &Arc<Told>, number: u64, mandatory: bool) -> Entry {
         Entry {
-            confirm: Some(Confirm::new(told.clone(), number)),
+            obligation: Some(Confirm::new(told.clone(), number).into()),
             identity: mandatory.then(|| (format!("m{number}"), "k".to_owned())),
             deadline: Instant::now(),
             size_bytes: 0,
@@ -344,11 +345,11 @@ mod tests {
     struct Kinds(Mutex<Vec<(u64, Option<ErrorKind>)>>);
 
     impl ConfirmSink for Kinds {
-        fn confirmed(&self, token: u64, result: Result<Position, Error>) {
+        fn confirmed(&self, token: u64, result: Result<Position, Unconfirmed>) {
             self.0
                 .lock()
                 .unwrap()
-                .push((token, result.err().map(|error| error.kind())));
+                .push((token, result.err().map(|unconfirmed| unconfirmed.error.kind())));
         }
     }
 
@@ -358,7 +359,7 @@ mod tests {
         let mut on_wire = OnWire::new();
         for (number, size_bytes) in [(0, 10), (1, 2_000), (2, 1_000)] {
             let entry = Entry {
-                confirm: Some(Confirm::new(told.clone(), number)),
+                obligation: Some(Confirm::new(told.clone(), number).into()),
                 size_bytes,
                 ..entry(&Arc::default(), number, true)
             };

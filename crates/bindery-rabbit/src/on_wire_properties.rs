@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bindery_core::{Confirm, ConfirmSink, Error, ErrorKind, Position};
+use bindery_core::{Confirm, ConfirmSink, Error, ErrorKind, Position, Unconfirmed};
 use lapin::message::{BasicReturnMessage, Delivery};
 use lapin::{BasicProperties, Confirmation};
 use proptest::prelude::*;
@@ -68,9 +68,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct Told(Mutex<Vec<(usize, Result<(), Error>)>>);
 
 impl ConfirmSink for Told {
-    fn confirmed(&self, token: u64, result: Result<Position, Error>) {
+    fn confirmed(&self, token: u64, result: Result<Position, Unconfirmed>) {
         let token = usize::try_from(token).unwrap();
-        self.0.lock().unwrap().push((token, result.map(|_| ())));
+        self.0
+            .lock()
+            .unwrap()
+            .push((token, result.map(|_| ()).map_err(|unconfirmed| unconfirmed.error)));
     }
 }
 
@@ -176,7 +179,7 @@ impl Scene {
             false => self.begun + Duration::from_secs(3600),
         };
         let entry = Entry {
-            confirm: Some(Confirm::new(self.told.clone(), number as u64)),
+            obligation: Some(Confirm::new(self.told.clone(), number as u64).into()),
             identity: self.mandatory.then(|| (id(number), "k".to_owned())),
             deadline,
             size_bytes: 0,

@@ -12,6 +12,7 @@ use crate::connection::Link;
 use crate::convert::compress;
 use crate::dead_letter::routing_key;
 use crate::error::Refusal;
+use crate::obligation::Obligation;
 use crate::options::ProducerOptions;
 use crate::provision::{declare, short};
 use crate::publisher::{Limits, NoSlot, Publication, Publisher, closed_producer};
@@ -127,20 +128,20 @@ impl Drop for RabbitProducer {
 
 #[async_trait]
 impl Producer for RabbitProducer {
-    fn send(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full> {
+    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Full> {
         let slot = match self.publisher.reserve() {
             Ok(slot) => slot,
-            Err(NoSlot::Full) => return Err(Full(confirm)),
+            Err(NoSlot::Full) => return Err(Full::new(record, confirm)),
             Err(NoSlot::Closed) => {
-                confirm.complete(Err(closed_producer()));
+                confirm.fail(closed_producer(), record);
                 return Ok(());
             }
         };
-        match self.render(record) {
-            Ok(publication) => slot.fill(publication, confirm),
+        match self.render(&record) {
+            Ok(publication) => slot.fill(publication, Obligation::giving_back(record, confirm)),
             Err(error) => {
                 drop(slot);
-                confirm.complete(Err(error));
+                confirm.fail(error, record);
             }
         }
         Ok(())

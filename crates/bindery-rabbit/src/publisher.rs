@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bindery_core::{Confirm, Error, ErrorKind, Health};
+use bindery_core::{Error, ErrorKind, Health};
 use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::types::ShortString;
@@ -16,6 +16,7 @@ use crate::connection::{Link, RPC_LIMIT, backoff_after, closed};
 use crate::error::Refusal;
 use crate::flight::session;
 use crate::health::HealthBoard;
+use crate::obligation::Obligation;
 use crate::topology::Topology;
 
 /// How often queued publications are looked over for those that waited too long.
@@ -35,7 +36,7 @@ pub(crate) struct Publication {
 
 pub(crate) struct Queued {
     pub(crate) publication: Publication,
-    pub(crate) confirm: Confirm,
+    pub(crate) obligation: Obligation,
     pub(crate) deadline: Instant,
 }
 
@@ -75,11 +76,11 @@ pub(crate) struct Slot<'a>(&'a Publisher);
 
 impl Slot<'_> {
     /// Queues the publication.
-    pub(crate) fn fill(self, publication: Publication, confirm: Confirm) {
+    pub(crate) fn fill(self, publication: Publication, obligation: Obligation) {
         let publisher = self.0;
         let queued = Queued {
             publication,
-            confirm,
+            obligation,
             deadline: Instant::now() + publisher.limits.confirm_timeout,
         };
         std::mem::forget(self);
@@ -192,9 +193,8 @@ impl Publisher {
         let waiting = std::mem::take(&mut self.lock().waiting);
         self.release(waiting.len());
         for queued in waiting {
-            queued
-                .confirm
-                .complete(Err(Error::temporary(ErrorKind::Unavailable, reason)));
+            let error = Error::temporary(ErrorKind::Unavailable, reason);
+            queued.obligation.fail(error);
         }
     }
 
@@ -219,9 +219,7 @@ impl Publisher {
         for queued in expired {
             let seconds = self.limits.confirm_timeout.as_secs_f32();
             let text = format!("not published within {seconds} s: {reason}");
-            queued
-                .confirm
-                .complete(Err(Error::temporary(ErrorKind::Timeout, text)));
+            queued.obligation.fail(Error::temporary(ErrorKind::Timeout, text));
         }
     }
 

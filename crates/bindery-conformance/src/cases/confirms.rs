@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use bindery_core::{Confirm, ConfirmSink, Error, ErrorKind, Position};
+use bindery_core::{Confirm, ConfirmSink, ErrorKind, Position, Unconfirmed};
 
 use super::numbered;
 use crate::Suite;
@@ -33,7 +33,7 @@ impl Answers {
 }
 
 impl ConfirmSink for Answers {
-    fn confirmed(&self, token: u64, result: Result<Position, Error>) {
+    fn confirmed(&self, token: u64, result: Result<Position, Unconfirmed>) {
         self.each[token as usize].fetch_add(1, Ordering::SeqCst);
         self.failed
             .fetch_add(usize::from(result.is_err()), Ordering::SeqCst);
@@ -48,7 +48,7 @@ pub async fn every_record_is_confirmed_once(suite: &Suite) {
     let answers = Answers::of(COUNT);
     for (token, text) in numbered("", COUNT).into_iter().enumerate() {
         let confirm = Confirm::new(answers.clone(), token as u64);
-        publisher.hand_over(&record(text), confirm).await;
+        publisher.hand_over(record(text), confirm).await;
     }
     eventually(suite.deadline(), "every record to be answered", || {
         answers.count() == COUNT
@@ -72,7 +72,7 @@ pub async fn a_full_window_gives_the_confirm_back_and_keeps_the_order(suite: &Su
     let mut answers = Vec::new();
     for text in &sent {
         let (confirm, answer) = Confirm::channel();
-        publisher.hand_over(&record(text.clone()), confirm).await;
+        publisher.hand_over(record(text.clone()), confirm).await;
         answers.push(answer);
     }
     for answer in answers {
@@ -90,7 +90,7 @@ pub async fn closing_a_producer_confirms_what_was_sent(suite: &Suite) {
     let answers = Answers::of(200);
     for (token, text) in numbered("", 200).into_iter().enumerate() {
         let confirm = Confirm::new(answers.clone(), token as u64);
-        let sent = publisher.producer.send(&record(text), confirm);
+        let sent = publisher.producer.send(record(text), confirm);
         assert!(sent.is_ok(), "the window is larger than 200");
     }
     suite
@@ -110,9 +110,9 @@ pub async fn a_closed_producer_fails_what_is_sent(suite: &Suite) {
     suite
         .within("a producer to close", publisher.producer.close())
         .await;
-    let results = publisher.send([record("late")]).await;
-    let error = results[0].as_ref().expect_err("the producer is closed");
-    assert_eq!(error.kind(), ErrorKind::Closed, "{error:?}");
+    let late = publisher.send_in_vain(record("late")).await;
+    assert_eq!(late.error.kind(), ErrorKind::Closed, "{:?}", late.error);
+    assert_eq!(late.record.as_deref(), Some(&record("late")), "it comes back");
 }
 
 pub async fn a_confirm_says_where_the_record_is(suite: &Suite) {

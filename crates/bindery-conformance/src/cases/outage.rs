@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::{Binder, ConsumerSpec, DeadLetterRoute, Failure, FailureReason, Settlement, Status};
+use bindery_core::{
+    Binder, ConsumerSpec, DeadLetterRoute, Failure, FailureReason, OutboundRecord, Settlement, Status,
+};
 
 use super::numbered;
 use crate::Suite;
 use crate::member::Member;
-use crate::suite::{Publisher, eventually, record, within};
+use crate::suite::{Publisher, eventually, keyed, record, within};
 
 /// A consumer over the line that is cut.
 async fn frail(suite: &Suite, spec: &ConsumerSpec) -> (Arc<dyn Binder>, Member) {
@@ -220,6 +222,64 @@ pub async fn a_producer_that_is_cut_off_answers_and_closes_in_time(suite: &Suite
         .await;
     suite.within("a binder to close", binder.close()).await;
     (suite.outage().restore)();
+}
+
+/// Records with everything that one can have, and with as little as there may be.
+fn various() -> Vec<OutboundRecord> {
+    let mut full = keyed("k", "full");
+    full.headers.insert("contentType", "text/plain");
+    full.headers.insert("retries", 3);
+    let empty = record("");
+    let empty_key = keyed("", "with an empty key");
+    vec![full, empty, empty_key, record("plain")]
+}
+
+pub async fn what_is_not_confirmed_comes_back_as_it_was(suite: &Suite) {
+    let destination = suite.destination("orders");
+    let mut member = suite.bind(&suite.input(&destination, "g")).await;
+    let binder = suite.frail_binder();
+    let mut output = suite.output(&destination);
+    output.confirm_timeout = Duration::from_secs(2);
+    let publisher = suite.publisher_on(&binder, &output).await;
+    publisher.publish_texts(["a"]).await;
+    assert_eq!(member.take_texts(1).await, ["a"]);
+    (suite.outage().cut)();
+    let publisher = Publisher {
+        deadline: suite.deadline() * 2,
+        ..publisher
+    };
+    let mut given_back = Vec::new();
+    for record in various() {
+        let unconfirmed = publisher.send_in_vain(record).await;
+        assert!(unconfirmed.error.is_temporary(), "{:?}", unconfirmed.error);
+        given_back.extend(unconfirmed.record.map(|record| *record));
+    }
+    assert_eq!(given_back, various());
+    (suite.outage().restore)();
+    for (number, record) in given_back.into_iter().enumerate() {
+        while publisher.send([record.clone()]).await[0].is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let sent = &various()[number];
+        let come = loop {
+            let mut come = member.take(1).await;
+            let come = come.remove(0);
+            let is_it = come.message.payload == sent.payload;
+            let message = come.message.clone();
+            member.accept([come]);
+            if is_it {
+                break message;
+            }
+        };
+        for (name, value) in sent.headers.iter() {
+            assert_eq!(come.headers.get(name), Some(value), "{name}");
+        }
+    }
+    member.close().await;
+    suite
+        .within("a producer to close", publisher.producer.close())
+        .await;
+    suite.within("a binder to close", binder.close()).await;
 }
 
 pub async fn a_dead_letter_is_confirmed_by_the_broker_or_not_at_all(suite: &Suite) {

@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::future::ready;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bindery_core::{
-    Binder, BinderFactory, BinderSpec, Capabilities, Confirm, Consumer, ConsumerControl, ConsumerSpec,
-    DeadLetterPublisher, DeadLetterRoute, Delivery, DeliveryBatch, Failure, Full, HeaderValue, Health,
-    OutboundRecord, Position, Producer, ProducerSpec, PropertyCatalog, RawMessage, Receipt, Result,
-    Settlement, Settler,
+    Binder, BinderFactory, BinderSpec, Capabilities, Confirm, ConfirmSink, Consumer, ConsumerControl,
+    ConsumerSpec, DeadLetterPublisher, DeadLetterRoute, Delivery, DeliveryBatch, Failure, Full, HeaderValue,
+    Health, OutboundRecord, Position, Producer, ProducerSpec, PropertyCatalog, RawMessage, Receipt, Result,
+    Settlement, Settler, Unconfirmed,
 };
 use bindery_memory::{MemoryBinderFactory, MemoryBroker};
 use futures_util::StreamExt;
@@ -27,6 +27,7 @@ pub(crate) enum Fault {
     StartsAtTheOldest,
     HidesRefusedDeadLetters,
     ConfirmsEverything,
+    KeepsWhatFails,
     WidensIntegers,
     IsAlwaysUp,
     ForgetsHeadersOnRedelivery,
@@ -257,12 +258,28 @@ impl DeadLetterPublisher for Faulty<dyn DeadLetterPublisher> {
     }
 }
 
+/// Passes an answer on without the record that comes back.
+struct Keeping(Mutex<Option<Confirm>>);
+
+impl ConfirmSink for Keeping {
+    fn confirmed(&self, _token: u64, result: Result<Position, Unconfirmed>) {
+        let confirm = self.0.lock().unwrap().take().unwrap();
+        confirm.complete(result.map_err(|unconfirmed| unconfirmed.error.into()));
+    }
+}
+
 #[async_trait]
 impl Producer for Faulty<dyn Producer> {
-    fn send(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full> {
+    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Full> {
         if self.fault == Fault::ConfirmsEverything {
             confirm.complete(Ok(Position::default()));
             return Ok(());
+        }
+        if self.fault == Fault::KeepsWhatFails {
+            return self.inner.send(
+                record,
+                Confirm::new(Arc::new(Keeping(Mutex::new(Some(confirm)))), 0),
+            );
         }
         self.inner.send(record, confirm)
     }

@@ -98,6 +98,7 @@ finds! {
     finds_an_outage_that_health_hides: outage::health_says_that_the_broker_is_away_and_back, Fault::IsAlwaysUp;
     finds_a_confirm_that_the_broker_never_gave: outage::a_producer_that_is_cut_off_answers_and_closes_in_time,
         Fault::ConfirmsEverything;
+    finds_a_record_that_does_not_come_back: outage::what_is_not_confirmed_comes_back_as_it_was, Fault::KeepsWhatFails;
     finds_a_message_lost_between_cuts: outage::messages_are_not_lost_by_cuts, Fault::LosesEveryHundredth;
     finds_a_result_that_an_outage_lost: recovery::an_outage_loses_no_result, Fault::LosesEveryHundredth;
     finds_an_original_settled_without_its_dead_letter: attempts::a_refused_dead_letter_leaves_its_original_unsettled,

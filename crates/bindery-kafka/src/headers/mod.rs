@@ -10,7 +10,7 @@ pub(crate) mod patterns;
 
 #[cfg(test)]
 use inbound::{glance, read};
-pub(crate) use outbound::{Rendered, render};
+pub(crate) use outbound::{Directions, Rendered, render};
 
 /// How the headers of a record are read.
 pub(crate) static ENCODING: HeaderEncoding = HeaderEncoding {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bindery_core::{Confirm, Error, ErrorKind, Position, Result};
+use bindery_core::{Error, ErrorKind, Position, Result};
+use bytes::Bytes;
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -14,89 +15,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
-use super::window::Window;
+use super::in_flight::{InFlight, is_missing};
 use crate::backoff::Backoff;
 use crate::context::{Reports, log_line};
-use crate::error::{by_code, failed, one_line};
+use crate::error::{failed, one_line};
 use crate::health::Connectivity;
-
-/// What travels with a record through the library, and what its answer ends.
-pub(crate) struct InFlight {
-    confirm: Option<Confirm>,
-    window: Arc<Window>,
-    bytes: usize,
-    /// The topic that the record asks for, where that isn't the output's.
-    elsewhere: Option<Arc<str>>,
-    /// Whether the record asks for a topic or partition that the output doesn't have.
-    strays: bool,
-}
-
-impl InFlight {
-    /// `window` has room for `bytes` already.
-    pub(crate) fn new(confirm: Confirm, window: Arc<Window>, bytes: usize) -> Self {
-        Self {
-            confirm: Some(confirm),
-            window,
-            bytes,
-            elsewhere: None,
-            strays: false,
-        }
-    }
-
-    /// The record asks for a topic of its own, or a partition that the output doesn't have: that it isn't there is its
-    /// own fault.
-    pub(crate) fn straying(mut self, elsewhere: Option<Arc<str>>, strays: bool) -> Self {
-        self.strays = strays || elsewhere.is_some();
-        self.elsewhere = elsewhere;
-        self
-    }
-
-    fn topic(&self) -> &Arc<str> {
-        self.elsewhere.as_ref().unwrap_or(&self.window.topic)
-    }
-
-    pub(crate) fn complete(mut self, result: Result<Position>) {
-        if let Some(confirm) = self.confirm.take() {
-            confirm.complete(result);
-        }
-    }
-
-    /// Gives the obligation back: nothing was sent.
-    pub(crate) fn into_confirm(mut self) -> Option<Confirm> {
-        self.confirm.take()
-    }
-
-    fn fail(self, error: &KafkaError) {
-        let what = format!("could not publish to `{}`", self.topic());
-        let error = match error.rdkafka_error_code() {
-            // A topic that was deleted says nothing about the record, which waits until it is there again.
-            Some(code) if is_missing(code) && !self.strays => {
-                let error = by_code(&what, code);
-                Error::temporary(ErrorKind::Unavailable, error.message())
-            }
-            Some(code) => by_code(&what, code),
-            None => failed(&what, error),
-        };
-        self.complete(Err(error));
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        // First the answer, then the room: whoever waits for an empty window has all answers.
-        drop(self.confirm.take());
-        self.window.leave(self.bytes);
-    }
-}
-
-fn is_missing(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::UnknownTopicOrPartition
-            | RDKafkaErrorCode::UnknownPartition
-    )
-}
 
 /// Topics that weren't there when a record was published.
 type Missing = Arc<Mutex<BTreeSet<Arc<str>>>>;
@@ -134,19 +57,20 @@ impl ProducerContext for ProduceContext {
         match result {
             Ok(message) => {
                 self.reports.alive();
-                in_flight.complete(Ok(Position {
+                in_flight.confirmed(Position {
                     partition: Some(message.partition()),
                     offset: Some(message.offset()),
-                }));
+                });
             }
-            Err((error, _)) => {
+            Err((error, message)) => {
                 if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
                     self.broken.store(true, Ordering::Release);
                 }
                 if error.rdkafka_error_code().is_some_and(is_missing) {
                     note_missing(&self.missing, in_flight.topic());
                 }
-                in_flight.fail(error);
+                let bytes = |bytes: Option<&[u8]>| bytes.map(Bytes::copy_from_slice);
+                in_flight.fail(error, bytes(message.payload()), bytes(message.key()));
             }
         }
     }
@@ -208,9 +132,12 @@ impl ProducerClient {
         Ok(client)
     }
 
-    /// Hands a record to the library. What the library refuses at once completes the record's confirm, except a full
-    /// queue: then the obligation comes back.
-    pub(crate) fn send(&self, outgoing: Outgoing<'_>, in_flight: Box<InFlight>) -> Result<(), Box<InFlight>> {
+    /// Hands a record to the library. What the library refuses at once comes back with its error.
+    pub(crate) fn send(
+        &self,
+        outgoing: Outgoing<'_>,
+        in_flight: Box<InFlight>,
+    ) -> Result<(), (KafkaError, Box<InFlight>)> {
         let record = BaseRecord::<[u8], [u8], Box<InFlight>> {
             topic: outgoing.topic,
             partition: outgoing.partition,
@@ -227,13 +154,11 @@ impl ProducerClient {
             return Ok(());
         };
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::QueueFull) => return Err(record.delivery_opaque),
             Some(RDKafkaErrorCode::Fatal) => self.broken.store(true, Ordering::Release),
             Some(code) if is_missing(code) => note_missing(&self.missing, record.delivery_opaque.topic()),
             _ => {}
         }
-        record.delivery_opaque.fail(&error);
-        Ok(())
+        Err((error, record.delivery_opaque))
     }
 
     /// Learns of partitions that a topic has got since the client heard of it: other outputs may have used it for long.

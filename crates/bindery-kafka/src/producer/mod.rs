@@ -1,6 +1,7 @@
 //! Publishing to one topic.
 
 pub(crate) mod client;
+pub(crate) mod in_flight;
 pub(crate) mod window;
 
 use std::fmt;
@@ -12,10 +13,11 @@ use async_trait::async_trait;
 use bindery_core::{Confirm, Error, ErrorKind, Full, Health, OutboundRecord, Producer};
 use rdkafka::message::{Header, OwnedHeaders};
 
-use self::client::{InFlight, Outgoing, ProducerClient};
+use self::client::{Outgoing, ProducerClient};
+use self::in_flight::{InFlight, Kept};
 use self::window::Window;
 use crate::headers::patterns::Patterns;
-use crate::headers::{Rendered, render};
+use crate::headers::{Directions, Rendered, render};
 use crate::options::topic_name;
 
 /// How long closing waits for confirmations unless `close-timeout` says otherwise.
@@ -52,8 +54,8 @@ impl KafkaProducer {
     }
 
     /// The topic that a header asks for, where headers may and it isn't the output's own.
-    fn elsewhere(&self, rendered: &Rendered<'_>) -> Result<Option<Arc<str>>, Error> {
-        let asked = rendered.directions.topic.as_deref();
+    fn elsewhere(&self, directions: &Directions) -> Result<Option<Arc<str>>, Error> {
+        let asked = directions.topic.as_deref();
         let Some(topic) = asked.filter(|topic| self.use_topic_header && **topic != **self.topic()) else {
             return Ok(None);
         };
@@ -64,44 +66,48 @@ impl KafkaProducer {
 
 #[async_trait]
 impl Producer for KafkaProducer {
-    fn send(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full> {
+    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Full> {
         if self.closed.load(Ordering::Acquire) {
             let closed = format!("the output to `{}` is closed", self.topic());
-            confirm.complete(Err(Error::new(ErrorKind::Closed, closed)));
+            confirm.fail(Error::new(ErrorKind::Closed, closed), record);
             return Ok(());
         }
         let bytes = record.size_bytes();
         if !self.window.enter(bytes) {
-            return Err(Full(confirm));
+            return Err(Full::new(record, confirm));
         }
-        let rendered = self.render(record);
-        let in_flight = InFlight::new(confirm, self.window.clone(), bytes);
-        let elsewhere = match self.elsewhere(&rendered) {
+        let Rendered { pairs, directions } = self.render(&record);
+        let elsewhere = match self.elsewhere(&directions) {
             Ok(elsewhere) => elsewhere,
             Err(error) => {
-                in_flight.complete(Err(error));
+                confirm.fail(error, record);
+                self.window.leave(bytes);
                 return Ok(());
             }
         };
-        let partition = record
-            .partition
-            .or(rendered.directions.partition)
-            .filter(|n| *n >= 0);
+        let rendered = owned(pairs.iter().map(|(name, value)| (*name, Some(&**value))));
+        let partition = record.partition.or(directions.partition).filter(|n| *n >= 0);
+        let OutboundRecord { payload, key, .. } = record;
+        let kept = Kept {
+            headers: record.headers,
+            partition: record.partition,
+            routing_key: record.routing_key,
+            has_key: key.is_some(),
+        };
+        let in_flight = InFlight::new(confirm, self.window.clone(), bytes)
+            .keeping(kept)
+            .straying(elsewhere.clone(), !self.has(partition));
         let outgoing = Outgoing {
             topic: elsewhere.as_deref().unwrap_or(self.topic()),
             partition,
-            timestamp: rendered.directions.timestamp.filter(|millis| *millis > 0),
-            key: record.key.as_deref().or(rendered.directions.key.as_deref()),
-            payload: record.payload.as_deref(),
-            headers: owned(rendered.pairs.iter().map(|(name, value)| (*name, Some(&**value)))),
+            timestamp: directions.timestamp.filter(|millis| *millis > 0),
+            key: key.as_deref().or(directions.key.as_deref()),
+            payload: payload.as_deref(),
+            headers: rendered,
         };
-        let in_flight = in_flight.straying(elsewhere.clone(), !self.has(partition));
         match self.client.send(outgoing, Box::new(in_flight)) {
             Ok(()) => Ok(()),
-            Err(in_flight) => match in_flight.into_confirm() {
-                Some(confirm) => Err(Full(confirm)),
-                None => Ok(()),
-            },
+            Err((error, in_flight)) => in_flight.refused(&error, payload, key),
         }
     }
 

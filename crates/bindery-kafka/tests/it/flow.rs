@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::{Confirm, ConfirmSink, Error, Full, Position};
+use bindery_core::{Confirm, ConfirmSink, Position, Unconfirmed};
 use futures_util::StreamExt;
 use serde_json::json;
 
@@ -66,7 +66,7 @@ async fn a_reader_that_is_slow_loses_and_repeats_nothing() {
 struct Count(std::sync::Mutex<Vec<(u64, bool)>>);
 
 impl ConfirmSink for Count {
-    fn confirmed(&self, token: u64, result: Result<Position, Error>) {
+    fn confirmed(&self, token: u64, result: Result<Position, Unconfirmed>) {
         self.0.lock().unwrap().push((token, result.is_ok()));
     }
 }
@@ -81,12 +81,12 @@ async fn a_full_window_gives_the_confirm_back_and_has_room_again() {
     let count = Arc::new(Count::default());
     let mut full = 0;
     for token in 0..500 {
-        let record = record(&token.to_string());
+        let mut record = record(&token.to_string());
         let mut confirm = Confirm::new(count.clone(), token);
-        while let Err(Full(given_back)) = producer.send(&record, confirm) {
+        while let Err(given_back) = producer.send(record, confirm) {
             full += 1;
             within(producer.ready()).await;
-            confirm = given_back;
+            (record, confirm) = (*given_back.record, given_back.confirm);
         }
     }
     within(producer.close()).await;

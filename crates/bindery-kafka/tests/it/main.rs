@@ -3,6 +3,7 @@
 
 mod anew;
 mod broker_errors;
+mod comes_back;
 mod conformance;
 mod dead_letter;
 mod flow;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bindery_core::{
-    Binder, BinderFactory, BinderSpec, BindingName, Confirm, Consumer, ConsumerSpec, Delivery, Full, Options,
+    Binder, BinderFactory, BinderSpec, BindingName, Confirm, Consumer, ConsumerSpec, Delivery, Options,
     OutboundRecord, Position, Producer, ProducerSpec, Result, Settlement,
 };
 use bindery_rabbit::RabbitBinderFactory;
@@ -109,11 +109,11 @@ pub fn record(payload: impl Into<Bytes>) -> OutboundRecord {
 /// Hands a record over, waiting for room, and returns the future of its answer.
 pub async fn enqueue(
     producer: &dyn Producer,
-    record: OutboundRecord,
+    mut record: OutboundRecord,
 ) -> impl Future<Output = Result<Position>> + use<> {
     let (mut confirm, answer) = Confirm::channel();
-    while let Err(Full(given_back)) = producer.send(&record, confirm) {
-        confirm = given_back;
+    while let Err(full) = producer.send(record, confirm) {
+        (record, confirm) = (*full.record, full.confirm);
         soon("room in the window", producer.ready()).await;
     }
     answer

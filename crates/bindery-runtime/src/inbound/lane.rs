@@ -24,6 +24,7 @@ use super::give_up;
 use super::load::SourceLoad;
 use super::outstanding::{Outstanding, Pending};
 use super::queue::Queue;
+use super::records::Records;
 use super::settle::settle;
 use super::watch::Watched;
 use super::work::Work;
@@ -237,8 +238,8 @@ impl Lane {
             return self.publish_again(since, failed).await;
         }
         let error = match failed.error.take() {
-            Some(error) if error.is_temporary() => HandlerError::retryable(error),
-            Some(error) => HandlerError::permanent(error),
+            Some(error) if error.is_temporary() => HandlerError::retryable(*error),
+            Some(error) => HandlerError::permanent(*error),
             None => HandlerError::retryable("the message failed for an unknown reason"),
         };
         if let Some(again) = self.next_step(failed.work, &error, &mut failed.progress).await {
@@ -330,7 +331,7 @@ pub(super) fn pending(work: Work, progress: Progress, remaining: u32) -> Pending
         work,
         progress,
         remaining,
-        records: Vec::new(),
+        records: Records::none(),
         error: None,
         abandoned: false,
         note: None,

@@ -14,6 +14,7 @@ mod outstanding;
 mod pace;
 mod publish;
 mod queue;
+mod records;
 mod settle;
 mod unsent;
 mod watch;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bindery_core::{Error, ErrorKind, OutboundRecord, Settlement, fail_point};
+use bindery_core::{Error, ErrorKind, Settlement, Unconfirmed, fail_point};
 use slab::Slab;
 use tokio::time::Instant;
 
@@ -11,39 +11,48 @@ use super::Shared;
 use super::failure::Progress;
 use super::handled::Handled;
 use super::load::SourceLoad;
+use super::records::Records;
 use super::settle::settle;
 use super::unsent::Unsent;
 use super::window::{Answer, Window};
 use super::work::Work;
 use crate::binding::Note;
 
-/// One message between its handler and its settlement.
+/// One message between its handler and its settlement. Thousands wait together: what few of them have is apart.
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) work: Work,
     pub(crate) progress: Progress,
     /// Answers that are still to come.
     pub(crate) remaining: u32,
-    /// What was published, with the number of its output: kept to publish it again.
-    pub(crate) records: Vec<(usize, OutboundRecord)>,
-    pub(crate) error: Option<Error>,
+    /// What is published, and published again after an outage.
+    pub(crate) records: Records,
+    pub(crate) error: Option<Box<Error>>,
     /// Set when the source was taken away while publishing: it goes back, whatever the answers are.
     pub(crate) abandoned: bool,
     /// Tells, while the broker of an output is away, that this message waits for it.
-    pub(crate) note: Option<Note>,
+    pub(crate) note: Option<Box<Note>>,
 }
 
 impl Pending {
     /// Notes what went wrong first; but what says something about the message counts more than a broker that was away.
-    fn fail(&mut self, error: Error) {
-        if self.error.is_none() || self.is_publishable_again() {
-            self.error = Some(error);
+    fn fail(&mut self, unconfirmed: Unconfirmed) {
+        if let Some(record) = unconfirmed.record {
+            self.records.come_back(*record);
+        }
+        if self.error.is_none() || self.was_away() {
+            self.error = Some(Box::new(unconfirmed.error));
         }
     }
 
-    /// Whether publishing the same records again is the remedy, and not another call of the handler: the broker was
-    /// away, which says nothing about the message.
+    /// Whether publishing the same records again is the remedy, and not another call of the handler. A record that didn't come
+    /// back has to be made again.
     pub(crate) fn is_publishable_again(&self) -> bool {
+        self.was_away() && self.records.are_here()
+    }
+
+    /// Whether the broker was away, which says nothing about the message.
+    fn was_away(&self) -> bool {
         self.error.as_ref().is_some_and(|error| {
             error.is_temporary()
                 && matches!(
@@ -120,8 +129,8 @@ impl Outstanding {
         let mut answers = std::mem::take(&mut self.answers);
         self.window.take(&mut answers);
         if !answers.is_empty() {
-            for (token, result) in answers.drain(..) {
-                self.answered(token, result, shared, load);
+            for (token, failed) in answers.drain(..) {
+                self.answered(token, failed, shared, load);
             }
             self.handled.flush(shared, load);
         }
@@ -130,16 +139,16 @@ impl Outstanding {
 
     /// The lane's own answer: everything of this message that could be sent is sent.
     pub(crate) fn complete(&mut self, token: u64, shared: &Shared, load: &SourceLoad) {
-        self.answered(token, Ok(()), shared, load);
+        self.answered(token, None, shared, load);
     }
 
-    fn answered(&mut self, token: u64, result: Result<(), Error>, shared: &Shared, load: &SourceLoad) {
+    fn answered(&mut self, token: u64, failed: Option<Box<Unconfirmed>>, shared: &Shared, load: &SourceLoad) {
         let Some(pending) = self.get_mut(token) else {
             return;
         };
         pending.remaining -= 1;
-        if let Err(error) = result {
-            pending.fail(error);
+        if let Some(unconfirmed) = failed {
+            pending.fail(*unconfirmed);
         }
         if pending.remaining > 0 {
             return;
@@ -150,11 +159,11 @@ impl Outstanding {
         } else if pending.error.is_some() {
             self.failed.push_back((Instant::now(), pending));
         } else {
-            if !pending.records.is_empty() {
+            if pending.records.len() > 0 {
                 fail_point!("after-output-confirmed");
             }
-            for (index, _) in &pending.records {
-                self.handled.confirmed(*index);
+            for output in pending.records.outputs() {
+                self.handled.confirmed(output);
             }
             self.handled.add(pending.work);
         }
@@ -163,4 +172,50 @@ impl Outstanding {
 
 pub(super) fn slot(token: u64) -> usize {
     (token & u64::from(u32::MAX)) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use bindery_core::{Headers, OutboundRecord};
+
+    use super::super::lane;
+    use super::*;
+
+    fn pending() -> Pending {
+        let work = Work::batch(Vec::new());
+        Pending {
+            records: Records::Away(0),
+            ..lane::pending(work, Progress::default(), 1)
+        }
+    }
+
+    fn away() -> Error {
+        Error::temporary(ErrorKind::Unavailable, "the broker is away")
+    }
+
+    #[test]
+    fn a_record_that_came_back_is_published_again_and_one_that_did_not_is_made_again() {
+        let record = OutboundRecord {
+            payload: Some("a".into()),
+            key: None,
+            headers: Headers::new(),
+            partition: None,
+            routing_key: None,
+        };
+        let mut came_back = pending();
+        came_back.fail(Unconfirmed::new(away(), record));
+        assert!(came_back.is_publishable_again());
+        let mut lost = pending();
+        lost.fail(away().into());
+        assert!(!lost.is_publishable_again());
+    }
+
+    #[test]
+    fn what_says_something_about_the_message_counts_more_than_a_broker_that_was_away() {
+        let mut pending = pending();
+        pending.fail(away().into());
+        pending.fail(Error::new(ErrorKind::Payload, "too large").into());
+        pending.fail(away().into());
+        assert_eq!(pending.error.map(|error| error.kind()), Some(ErrorKind::Payload));
+    }
 }

@@ -1,10 +1,11 @@
-//! Publishing a message's outputs: all records are made before the first is sent, and kept until all are confirmed.
+//! Publishing a message's outputs: all records are made before the first is sent, and are published again after an outage.
 
 use bindery_core::{Error, ErrorKind, HandlerError, Outputs};
 use tokio::time::Instant;
 
 use super::lane::{Lane, Waited};
 use super::outstanding::Pending;
+use super::records::Records;
 use super::work::Work;
 use crate::binding::Cause;
 use crate::outbound::OutputBinding;
@@ -52,7 +53,7 @@ impl Lane {
             records.push((index, binding.record(output, input, copied)?));
         }
         pending.remaining += records.len() as u32;
-        pending.records = records;
+        pending.records = Records::Here(records);
         Ok(())
     }
 
@@ -120,15 +121,15 @@ impl Lane {
         // The worst of its outputs is the one to name; they mostly share a broker.
         let outputs = failed
             .records
-            .iter()
-            .filter_map(|(index, _)| shared.outputs.get(*index));
+            .outputs()
+            .filter_map(|output| shared.outputs.get(output));
         let Some(output) = outputs.max_by_key(|output| !output.is_working()) else {
             return;
         };
         let messages = failed.work.len() as u64;
         let note = failed.note.get_or_insert_with(|| {
             let cause = Cause::Output(output.name.shared());
-            shared.status.note(cause, messages, reason.clone())
+            Box::new(shared.status.note(cause, messages, reason.clone()))
         });
         note.again(reason, shared.settings.republish_delay);
     }

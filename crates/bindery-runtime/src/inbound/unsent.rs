@@ -48,15 +48,20 @@ impl Outstanding {
         load: &SourceLoad,
     ) -> Option<&'a Arc<OutputBinding>> {
         while let Some(first) = self.unsent.front_mut() {
-            let pending = self.slots.get(slot(first.token));
-            let records = pending.map_or(&[][..], |(_, pending)| &pending.records);
-            for (index, record) in records.iter().skip(first.sent) {
+            let pending = self.slots.get_mut(slot(first.token));
+            let mut records = pending.map(|(_, pending)| &mut pending.records);
+            while let Some((index, record)) =
+                records.as_mut().and_then(|records| records.hand_out(first.sent))
+            {
                 let confirm = Confirm::new(self.window.clone(), first.token);
                 // A record of an output that doesn't exist isn't made; its confirm would tell that it isn't sent.
-                if let Some(output) = shared.outputs.get(*index)
-                    && let Err(Full(confirm)) = output.offer(record, confirm)
+                if let Some(output) = shared.outputs.get(index)
+                    && let Err(Full { record, confirm }) = output.offer(record, confirm)
                 {
                     confirm.dissolve();
+                    if let Some(records) = records {
+                        records.come_back(*record);
+                    }
                     return Some(output);
                 }
                 first.sent += 1;
@@ -86,8 +91,7 @@ impl Outstanding {
     pub(super) async fn room_or_answers(&self, shared: &Shared) {
         let first = self.unsent.front().and_then(|first| {
             let (_, pending) = self.slots.get(slot(first.token))?;
-            let (index, _) = pending.records.get(first.sent)?;
-            shared.outputs.get(*index)
+            shared.outputs.get(pending.records.output(first.sent)?)
         });
         match first {
             None => self.arrived().await,

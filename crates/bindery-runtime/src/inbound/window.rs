@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bindery_core::{AcknowledgmentSink, ConfirmSink, Error, ErrorKind, Position};
+use bindery_core::{AcknowledgmentSink, ConfirmSink, Error, ErrorKind, Position, Unconfirmed};
 use tokio::sync::Notify;
 
-/// One answer: which message of the lane it belongs to, and what it says.
-pub(crate) type Answer = (u64, Result<(), Error>);
+/// One answer: which message of the lane it belongs to, and what failed. Thousands wait together, so that they are small.
+pub(crate) type Answer = (u64, Option<Box<Unconfirmed>>);
 
 /// Collects the answers for one lane; any thread may bring them.
 #[derive(Debug, Default)]
@@ -34,9 +34,10 @@ impl Window {
         self.any.store(false, Ordering::Release);
     }
 
-    fn answer(&self, token: u64, result: Result<(), Error>) {
+    fn answer(&self, token: u64, result: Result<(), Unconfirmed>) {
+        let failed = result.err().map(Box::new);
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.push((token, result));
+        answers.push((token, failed));
         if answers.len() == 1 {
             self.any.store(true, Ordering::Release);
             self.arrived.notify_one();
@@ -45,7 +46,7 @@ impl Window {
 }
 
 impl ConfirmSink for Window {
-    fn confirmed(&self, token: u64, result: Result<Position, Error>) {
+    fn confirmed(&self, token: u64, result: Result<Position, Unconfirmed>) {
         self.answer(token, result.map(|_| ()));
     }
 }
@@ -69,7 +70,7 @@ impl ManualAcknowledgment {
 
     fn answer(&self, result: Result<(), Error>) {
         if !self.answered.swap(true, Ordering::AcqRel) {
-            self.window.answer(self.token, result);
+            self.window.answer(self.token, result.map_err(Unconfirmed::from));
         }
     }
 }

@@ -135,12 +135,12 @@ impl OutputBinding {
     /// Hands a record to the producer, in the order of the caller's calls.
     ///
     /// # Errors
-    /// The confirm comes back when there is no room, or no producer yet: await [`OutputBinding::ready`].
-    pub(crate) fn offer(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full> {
+    /// It comes back when there is no room, or no producer yet: await [`OutputBinding::ready`].
+    pub(crate) fn offer(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Full> {
         let current = self.producer.read().unwrap_or_else(PoisonError::into_inner);
         match &*current {
             Some(producer) => producer.send(record, confirm),
-            None => Err(Full(confirm)),
+            None => Err(Full::new(record, confirm)),
         }
     }
 
@@ -174,7 +174,7 @@ impl OutputBinding {
     /// A dropped call may have published the record.
     pub(crate) async fn publish(&self, record: OutboundRecord) -> Result<Position> {
         let (confirm, answer) = Confirm::channel();
-        self.within_limit(self.hand_over(&record, confirm)).await?;
+        self.within_limit(self.hand_over(record, confirm)).await?;
         let result = answer.await;
         self.metrics.published(result.is_ok());
         result.map_err(|error| error.with("binding", &self.name))
@@ -191,9 +191,9 @@ impl OutputBinding {
         }
     }
 
-    async fn hand_over(&self, record: &OutboundRecord, mut confirm: Confirm) {
-        while let Err(Full(given_back)) = self.offer(record, confirm) {
-            confirm = given_back;
+    async fn hand_over(&self, mut record: OutboundRecord, mut confirm: Confirm) {
+        while let Err(full) = self.offer(record, confirm) {
+            (record, confirm) = (*full.record, full.confirm);
             self.ready().await;
         }
     }

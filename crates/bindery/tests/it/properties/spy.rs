@@ -244,7 +244,7 @@ struct SpyProducer(Arc<Log>);
 
 #[async_trait]
 impl Producer for SpyProducer {
-    fn send(&self, record: &OutboundRecord, confirm: Confirm) -> Result<(), Full> {
+    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Full> {
         let id = id(record.payload.as_deref());
         let (after, kind) = match self.0.verdict(id) {
             Verdict::Stored(after) => (after, None),
@@ -254,7 +254,7 @@ impl Producer for SpyProducer {
         };
         let log = self.0.clone();
         let answer = move || match kind {
-            Some(error) => confirm.complete(Err(error)),
+            Some(error) => confirm.fail(error, record),
             None => {
                 log.note(id, Event::Stored);
                 confirm.complete(Ok(Position::default()));

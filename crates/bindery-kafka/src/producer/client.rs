@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bindery_core::{Error, ErrorKind, Position, Result};
 use bytes::Bytes;
+use crossbeam_utils::sync::ShardedLock;
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -53,7 +54,7 @@ impl ClientContext for ProduceContext {
 impl ProducerContext for ProduceContext {
     type DeliveryOpaque = Box<InFlight>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, in_flight: Box<InFlight>) {
+    fn delivery(&self, result: &DeliveryResult<'_>, mut in_flight: Box<InFlight>) {
         match result {
             Ok(message) => {
                 self.reports.alive();
@@ -79,7 +80,8 @@ impl ProducerContext for ProduceContext {
 /// A client that publishes.
 pub(crate) struct ProducerClient {
     config: ClientConfig,
-    inner: RwLock<Arc<BaseProducer<ProduceContext>>>,
+    /// Read for each record, by threads that publish to any output.
+    inner: ShardedLock<Arc<BaseProducer<ProduceContext>>>,
     reports: Arc<Reports>,
     broken: Arc<AtomicBool>,
     missing: Missing,
@@ -113,7 +115,7 @@ impl ProducerClient {
         reports.connected();
         let client = Arc::new(Self {
             config,
-            inner: RwLock::new(Arc::new(inner)),
+            inner: ShardedLock::new(Arc::new(inner)),
             reports,
             broken,
             missing,

@@ -75,14 +75,14 @@ impl InFlight {
         self.elsewhere.as_ref().unwrap_or(&self.window.topic)
     }
 
-    pub(crate) fn confirmed(mut self, position: Position) {
+    pub(crate) fn confirmed(&mut self, position: Position) {
         if let Some(confirm) = self.confirm.take() {
             confirm.complete(Ok(position));
         }
     }
 
     /// The record isn't confirmed: it comes back with the payload and key that it was sent with.
-    pub(crate) fn fail(mut self, error: &KafkaError, payload: Option<Bytes>, key: Option<Bytes>) {
+    pub(crate) fn fail(&mut self, error: &KafkaError, payload: Option<Bytes>, key: Option<Bytes>) {
         let error = self.describe(error);
         let record = self.kept.take().map(|kept| Box::new(kept.record(payload, key)));
         if let Some(confirm) = self.confirm.take() {
@@ -92,7 +92,7 @@ impl InFlight {
 
     /// The library took nothing: where its queue is full there is no room, else the record isn't confirmed.
     pub(crate) fn refused(
-        mut self,
+        &mut self,
         error: &KafkaError,
         payload: Option<Bytes>,
         key: Option<Bytes>,

@@ -107,7 +107,7 @@ impl Producer for KafkaProducer {
         };
         match self.client.send(outgoing, Box::new(in_flight)) {
             Ok(()) => Ok(()),
-            Err((error, in_flight)) => in_flight.refused(&error, payload, key),
+            Err((error, mut in_flight)) => in_flight.refused(&error, payload, key),
         }
     }
 

@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use bindery_core::{Confirm, Full, fail_point};
+use bindery_core::{Confirm, ConfirmSink, Full, Position, Unconfirmed, fail_point};
 
 use super::Shared;
 use super::load::SourceLoad;
 use super::outstanding::{Outstanding, slot};
+use super::window::Window;
 use crate::outbound::OutputBinding;
 
 /// Of how many messages the records are sent together at most.
@@ -22,6 +23,16 @@ pub(super) struct Unsent {
     token: u64,
     /// How many of them are sent.
     sent: usize,
+}
+
+/// A run's way to its lane's window. It is counted in place of the window: who sends and who is told of confirmations are
+/// two threads, and one count that both change for each message goes to and fro between their caches.
+struct ForRun(Arc<Window>);
+
+impl ConfirmSink for ForRun {
+    fn confirmed(&self, token: u64, result: Result<Position, Unconfirmed>) {
+        self.0.confirmed(token, result);
+    }
 }
 
 impl Outstanding {
@@ -47,13 +58,17 @@ impl Outstanding {
         shared: &'a Shared,
         load: &SourceLoad,
     ) -> Option<&'a Arc<OutputBinding>> {
+        if self.unsent.is_empty() {
+            return None;
+        }
+        let sink: Arc<dyn ConfirmSink> = Arc::new(ForRun(self.window.clone()));
         while let Some(first) = self.unsent.front_mut() {
             let pending = self.slots.get_mut(slot(first.token));
             let mut records = pending.map(|(_, pending)| &mut pending.records);
             while let Some((index, record)) =
                 records.as_mut().and_then(|records| records.hand_out(first.sent))
             {
-                let confirm = Confirm::new(self.window.clone(), first.token);
+                let confirm = Confirm::new(sink.clone(), first.token);
                 // A record of an output that doesn't exist isn't made; its confirm would tell that it isn't sent.
                 if let Some(output) = shared.outputs.get(index)
                     && let Err(Full { record, confirm }) = output.offer(record, confirm)

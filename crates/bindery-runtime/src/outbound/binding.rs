@@ -1,13 +1,14 @@
 //! An output binding: it makes records of values and gives them to its producer, once that is bound.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bindery_core::{
     BindingName, Confirm, Error, ErrorKind, Full, Health, OutboundRecord, Output, OutputContext, Position,
     Producer, RawMessage, Result, Status,
 };
+use crossbeam_utils::sync::ShardedLock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +24,8 @@ pub(crate) struct OutputBinding {
     pub(crate) context: OutputContext,
     pub(crate) status: Arc<BindingStatus>,
     pub(crate) metrics: OutputMetrics,
-    producer: RwLock<Option<Arc<dyn Producer>>>,
+    /// Read for each record by the lanes of all threads: a plain lock's count of readers would go to and fro between them.
+    producer: ShardedLock<Option<Arc<dyn Producer>>>,
     bound: Notify,
     /// The partitions of the destination when they were last known, 0 before: they are the same between two producers.
     partitions: AtomicU32,
@@ -45,7 +47,7 @@ impl OutputBinding {
             context,
             status,
             metrics,
-            producer: RwLock::new(None),
+            producer: ShardedLock::new(None),
             bound: Notify::new(),
             partitions: AtomicU32::new(0),
             ended,

@@ -24,7 +24,8 @@ pub struct Unconfirmed {
     /// What went wrong.
     pub error: Error,
     /// The record, to be sent again where the error is temporary. A producer gives back what it was given; nothing is here
-    /// when the obligation was dropped, and in answers to what is no [`OutboundRecord`], as a dead letter.
+    /// when the obligation was dropped, and in answers to what is no [`OutboundRecord`], as a dead letter or an
+    /// acknowledgment.
     pub record: Option<Box<OutboundRecord>>,
 }
 
@@ -54,8 +55,8 @@ pub trait ConfirmSink: Send + Sync {
 
 /// The obligation to tell what became of one record: completed exactly once.
 ///
-/// A confirm that is dropped reports a temporary [`ErrorKind::Unavailable`] error: a record whose fate nobody knows may
-/// be published again, never taken as done.
+/// A confirm that is dropped reports a temporary [`ErrorKind::Unavailable`] error: a record whose fate nobody knows is made
+/// and published again, never taken as done.
 #[must_use]
 pub struct Confirm {
     sink: Option<Arc<dyn ConfirmSink>>,
@@ -166,7 +167,7 @@ impl Full {
 pub trait Producer: Send + Sync + fmt::Debug {
     /// Hands a record over without waiting. Records are published in the order of the calls of one caller.
     ///
-    /// The producer has the record until it is confirmed, in whatever form: who sends it keeps nothing. Every failure but a
+    /// The producer has the record until it is confirmed, in whatever form: who sends it need not keep it. Every failure but a
     /// full queue is told through `confirm`, and gives the record back, as it was, to be sent again.
     ///
     /// # Errors

@@ -33,6 +33,10 @@ pub(crate) fn classify(code: Code) -> (ErrorKind, Retry) {
         Code::BrokerTransportFailure | Code::AllBrokersDown | Code::Resolve | Code::SSL => {
             (ErrorKind::Unavailable, Retry::Temporary)
         }
+        // The client can't go on, or has no room: nobody has looked at the message.
+        Code::Fatal | Code::PurgeQueue | Code::PurgeInflight | Code::QueueFull => {
+            (ErrorKind::Unavailable, Retry::Temporary)
+        }
         _ => (ErrorKind::Publish, Retry::Temporary),
     }
 }

@@ -14,7 +14,8 @@
 //!   With `cooperative-sticky`, work on partitions that stay goes on meanwhile and is committed, but the client library
 //!   fetches nothing new until the others are given back.
 //! * **Producing.** Producers are idempotent and shared by outputs that configure them alike. A record's answer
-//!   completes its confirm; at most `max-in-flight` records and 64 MiB of one output are unconfirmed.
+//!   completes its confirm; at most `max-in-flight` records and 64 MiB of one output are unconfirmed. One that isn't
+//!   confirmed comes back, made again from the client library's copy.
 //! * **Dead letters** are the original's bytes with Spring's headers and ours behind its own. When the whole would be
 //!   too large for the broker, the stack trace is left out and the message is cut.
 //!

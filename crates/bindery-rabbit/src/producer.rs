@@ -140,8 +140,8 @@ impl Producer for RabbitProducer {
         match self.render(&record) {
             Ok(publication) => slot.fill(publication, Obligation::giving_back(record, confirm)),
             Err(error) => {
-                drop(slot);
                 confirm.fail(error, record);
+                drop(slot);
             }
         }
         Ok(())

@@ -191,11 +191,12 @@ impl Publisher {
 
     fn fail_all(&self, reason: &str) {
         let waiting = std::mem::take(&mut self.lock().waiting);
-        self.release(waiting.len());
+        let count = waiting.len();
         for queued in waiting {
             let error = Error::temporary(ErrorKind::Unavailable, reason);
             queued.obligation.fail(error);
         }
+        self.release(count);
     }
 
     /// Fails what has waited in the queue for longer than its timeout.
@@ -211,7 +212,7 @@ impl Publisher {
         if expired.is_empty() {
             return;
         }
-        self.release(expired.len());
+        let count = expired.len();
         let reason = self
             .health()
             .reason
@@ -221,6 +222,7 @@ impl Publisher {
             let text = format!("not published within {seconds} s: {reason}");
             queued.obligation.fail(Error::temporary(ErrorKind::Timeout, text));
         }
+        self.release(count);
     }
 
     /// Notes the largest message that the broker takes. It holds for this connection: the broker may come back with

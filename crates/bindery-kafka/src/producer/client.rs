@@ -7,7 +7,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bindery_core::{Error, ErrorKind, Position, Result};
-use bytes::Bytes;
 use crossbeam_utils::sync::ShardedLock;
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
@@ -70,20 +69,25 @@ impl ProducerContext for ProduceContext {
                 if error.rdkafka_error_code().is_some_and(is_missing) {
                     note_missing(&self.missing, in_flight.topic());
                 }
-                let bytes = |bytes: Option<&[u8]>| bytes.map(Bytes::copy_from_slice);
-                in_flight.fail(error, bytes(message.payload()), bytes(message.key()));
+                in_flight.fail(error, message.payload(), message.key());
             }
         }
     }
+}
+
+/// The library's producer, and whether it can't go on: what a producer that was replaced still reports is not about the
+/// one that replaced it.
+struct Connected {
+    producer: BaseProducer<ProduceContext>,
+    broken: Arc<AtomicBool>,
 }
 
 /// A client that publishes.
 pub(crate) struct ProducerClient {
     config: ClientConfig,
     /// Read for each record, by threads that publish to any output.
-    inner: ShardedLock<Arc<BaseProducer<ProduceContext>>>,
+    inner: ShardedLock<Arc<Connected>>,
     reports: Arc<Reports>,
-    broken: Arc<AtomicBool>,
     missing: Missing,
 }
 
@@ -109,15 +113,13 @@ impl ProducerClient {
     /// Makes a client and its thread, which ends when the client is dropped.
     fn start(config: ClientConfig, reports: Reports) -> Result<Arc<Self>> {
         let reports = Arc::new(reports);
-        let broken = Arc::new(AtomicBool::new(false));
         let missing = Missing::default();
-        let inner = connect(&config, &reports, &broken, &missing)?;
+        let inner = connect(&config, &reports, &missing)?;
         reports.connected();
         let client = Arc::new(Self {
             config,
             inner: ShardedLock::new(Arc::new(inner)),
             reports,
-            broken,
             missing,
         });
         let weak = Arc::downgrade(&client);
@@ -150,13 +152,11 @@ impl ProducerClient {
             delivery_opaque: in_flight,
         };
         let current = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-        let sent = current.send(record);
-        drop(current);
-        let Err((error, record)) = sent else {
+        let Err((error, record)) = current.producer.send(record) else {
             return Ok(());
         };
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::Fatal) => self.broken.store(true, Ordering::Release),
+            Some(RDKafkaErrorCode::Fatal) => current.broken.store(true, Ordering::Release),
             Some(code) if is_missing(code) => note_missing(&self.missing, record.delivery_opaque.topic()),
             _ => {}
         }
@@ -165,7 +165,12 @@ impl ProducerClient {
 
     /// Learns of partitions that a topic has got since the client heard of it: other outputs may have used it for long.
     pub(crate) fn look_up(&self, topic: &str) {
-        if let Err(error) = self.current().client().fetch_metadata(Some(topic), LOOK_UP) {
+        if let Err(error) = self
+            .current()
+            .producer
+            .client()
+            .fetch_metadata(Some(topic), LOOK_UP)
+        {
             tracing::debug!(topic, "the producer could not look its topic up: {error}");
         }
     }
@@ -182,7 +187,7 @@ impl ProducerClient {
         self.reports.health()
     }
 
-    fn current(&self) -> Arc<BaseProducer<ProduceContext>> {
+    fn current(&self) -> Arc<Connected> {
         self.inner.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -190,14 +195,14 @@ impl ProducerClient {
     fn replace(&self) {
         let reason = self
             .current()
+            .producer
             .client()
             .fatal_error()
             .map(|(_, reason)| one_line(&reason));
         let reason = reason.unwrap_or_else(|| "it can't go on".to_owned());
         self.reports.broken(&reason);
-        match connect(&self.config, &self.reports, &self.broken, &self.missing) {
+        match connect(&self.config, &self.reports, &self.missing) {
             Ok(made) => {
-                self.broken.store(false, Ordering::Release);
                 *self.inner.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(made);
             }
             Err(error) => self.reports.failed(error.report()),
@@ -210,20 +215,17 @@ fn note_missing(missing: &Missing, topic: &Arc<str>) {
     missing.insert(topic.clone());
 }
 
-fn connect(
-    config: &ClientConfig,
-    reports: &Arc<Reports>,
-    broken: &Arc<AtomicBool>,
-    missing: &Missing,
-) -> Result<BaseProducer<ProduceContext>> {
+fn connect(config: &ClientConfig, reports: &Arc<Reports>, missing: &Missing) -> Result<Connected> {
+    let broken = Arc::new(AtomicBool::new(false));
     let context = ProduceContext {
         missing: missing.clone(),
         reports: reports.clone(),
         broken: broken.clone(),
     };
-    config
+    let producer = config
         .create_with_context(context)
-        .map_err(|error| failed("the Kafka producer can't be made", &error))
+        .map_err(|error| failed("the Kafka producer can't be made", &error))?;
+    Ok(Connected { producer, broken })
 }
 
 /// Serves a client's answers until the client is gone. The last reference to the library's producer is dropped here,
@@ -234,7 +236,7 @@ fn serve(client: &Weak<ProducerClient>) {
     let mut replace_at = None;
     let mut looked_up = Instant::now();
     while let Some(client) = client.upgrade() {
-        if client.broken.load(Ordering::Acquire) {
+        if client.current().broken.load(Ordering::Acquire) {
             let at = *replace_at.get_or_insert_with(|| Instant::now() + backoff.next());
             if Instant::now() >= at {
                 replace_at = None;
@@ -247,7 +249,7 @@ fn serve(client: &Weak<ProducerClient>) {
         }
         let current = client.current();
         drop(client);
-        current.poll(POLL);
+        current.producer.poll(POLL);
         last = Some(current);
     }
     drop(last);

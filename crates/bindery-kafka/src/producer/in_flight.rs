@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bindery_core::{Confirm, Error, ErrorKind, Full, Headers, OutboundRecord, Position, Unconfirmed};
+use bindery_core::{Confirm, Error, ErrorKind, Headers, OutboundRecord, Position, Unconfirmed};
 use bytes::Bytes;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -20,10 +20,10 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    fn record(self, payload: Option<Bytes>, key: Option<Bytes>) -> OutboundRecord {
+    fn record(self, payload: Option<&[u8]>, key: Option<&[u8]>) -> OutboundRecord {
         OutboundRecord {
-            payload,
-            key: key.filter(|_| self.has_key),
+            payload: payload.map(Bytes::copy_from_slice),
+            key: key.filter(|_| self.has_key).map(Bytes::copy_from_slice),
             headers: self.headers,
             partition: self.partition,
             routing_key: self.routing_key,
@@ -82,29 +82,12 @@ impl InFlight {
     }
 
     /// The record isn't confirmed: it comes back with the payload and key that it was sent with.
-    pub(crate) fn fail(&mut self, error: &KafkaError, payload: Option<Bytes>, key: Option<Bytes>) {
+    pub(crate) fn fail(&mut self, error: &KafkaError, payload: Option<&[u8]>, key: Option<&[u8]>) {
         let error = self.describe(error);
         let record = self.kept.take().map(|kept| Box::new(kept.record(payload, key)));
         if let Some(confirm) = self.confirm.take() {
             confirm.complete(Err(Unconfirmed { error, record }));
         }
-    }
-
-    /// The library took nothing: where its queue is full there is no room, else the record isn't confirmed.
-    pub(crate) fn refused(
-        &mut self,
-        error: &KafkaError,
-        payload: Option<Bytes>,
-        key: Option<Bytes>,
-    ) -> Result<(), Full> {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
-            && let Some(kept) = self.kept.take()
-            && let Some(confirm) = self.confirm.take()
-        {
-            return Err(Full::new(kept.record(payload, key), confirm));
-        }
-        self.fail(error, payload, key);
-        Ok(())
     }
 
     fn describe(&self, error: &KafkaError) -> Error {

@@ -105,10 +105,10 @@ impl Producer for KafkaProducer {
             payload: payload.as_deref(),
             headers: rendered,
         };
-        match self.client.send(outgoing, Box::new(in_flight)) {
-            Ok(()) => Ok(()),
-            Err((error, mut in_flight)) => in_flight.refused(&error, payload, key),
+        if let Err((error, mut in_flight)) = self.client.send(outgoing, Box::new(in_flight)) {
+            in_flight.fail(&error, payload.as_deref(), key.as_deref());
         }
+        Ok(())
     }
 
     async fn ready(&self) {

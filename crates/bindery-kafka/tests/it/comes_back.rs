@@ -29,8 +29,13 @@ async fn send_in_vain(
         let confirm = Confirm::new(answers.clone(), token);
         producer.send(record.clone(), confirm).unwrap();
     }
+    came_back(&answers, records.len()).await
+}
+
+/// What comes back of `count` records, in their order.
+async fn came_back(answers: &Answers, count: usize) -> Vec<(ErrorKind, Option<OutboundRecord>)> {
     eventually("every record to be answered", || {
-        answers.0.lock().unwrap().len() == records.len()
+        answers.0.lock().unwrap().len() == count
     })
     .await;
     let mut answers = std::mem::take(&mut *answers.0.lock().unwrap());
@@ -85,7 +90,7 @@ async fn what_is_not_delivered_in_time_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_library_does_not_take_comes_back() {
+async fn what_is_refused_at_once_comes_back() {
     let cluster = MockCluster::new(1).unwrap();
     cluster.create_topic("t", 1, 1).unwrap();
     let small = json!({"use-topic-header": true, "configuration": {"message.max.bytes": "1000"}});
@@ -94,9 +99,35 @@ async fn what_the_library_does_not_take_comes_back() {
     large.key = Some("k".into());
     let mut nowhere = record("for a topic that can't be");
     nowhere.headers.insert("kafka_topic", "no such/topic");
-    let records = [large, nowhere];
-    let came_back = send_in_vain(&*producer, &records).await;
-    let (kinds, came_back): (Vec<_>, Vec<_>) = came_back.into_iter().unzip();
-    assert_eq!(kinds[0], ErrorKind::Payload);
-    assert_eq!(came_back, records.map(Some));
+    let came_back = send_in_vain(&*producer, &[large.clone(), nowhere.clone()]).await;
+    let expected = [
+        (ErrorKind::Payload, Some(large)),
+        (ErrorKind::Configuration, Some(nowhere)),
+    ];
+    assert_eq!(came_back, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_producer_leaves_unconfirmed_comes_back() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("t", 1, 1).unwrap();
+    let binder = binder_with(json!({"brokers": [cluster.bootstrap_servers()]}));
+    let spec = producer("t", None, json!({"close-timeout": 1}));
+    let producer = binder.bind_producer(&spec).await.unwrap();
+    send(&producer, record("before")).await.unwrap();
+    cluster.broker_down(1).unwrap();
+    let answers = Arc::new(Answers::default());
+    for (token, record) in (0..).zip(various()) {
+        producer
+            .send(record, Confirm::new(answers.clone(), token))
+            .unwrap();
+    }
+    within(producer.close()).await;
+    drop(producer);
+    drop(binder);
+    let expected: Vec<_> = various()
+        .into_iter()
+        .map(|record| (ErrorKind::Unavailable, Some(record)))
+        .collect();
+    assert_eq!(came_back(&answers, expected.len()).await, expected);
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bindery_core::{Confirm, Status};
+use bindery_core::{Confirm, ErrorKind, Status};
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::json;
@@ -104,6 +104,7 @@ async fn a_producer_that_cannot_go_on_is_made_anew() {
     let producer = binder.bind_producer(&spec).await.unwrap();
     let error = send(&producer, record("lost")).await.unwrap_err();
     assert!(error.is_temporary(), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     let again = async {
         while send(&producer, record("again")).await.is_err() {
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -176,7 +176,7 @@ impl Lane {
     }
 
     /// Takes one piece of work to its settlement, or to the point where only confirmations are missing.
-    async fn process(&mut self, mut work: Work, mut progress: Progress) {
+    pub(super) async fn process(&mut self, mut work: Work, mut progress: Progress) {
         loop {
             let turn = self.turn(&work).await;
             if !self.may_start(&work) {
@@ -234,7 +234,7 @@ impl Lane {
     /// A message failed after its handler was done: a confirmation was refused, or its acknowledgment was.
     async fn recover(&mut self, since: Instant, failed: Pending) {
         let mut failed = failed;
-        if failed.is_publishable_again() {
+        if failed.was_away() {
             return self.publish_again(since, failed).await;
         }
         let error = match failed.error.take() {

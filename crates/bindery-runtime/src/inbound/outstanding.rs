@@ -45,14 +45,9 @@ impl Pending {
         }
     }
 
-    /// Whether publishing the same records again is the remedy, and not another call of the handler. A record that didn't come
-    /// back has to be made again.
-    pub(crate) fn is_publishable_again(&self) -> bool {
-        self.was_away() && self.records.are_here()
-    }
-
-    /// Whether the broker was away, which says nothing about the message.
-    fn was_away(&self) -> bool {
+    /// Whether the broker was away, which says nothing about the message: publishing the same records again is the remedy, and
+    /// not another attempt.
+    pub(crate) fn was_away(&self) -> bool {
         self.error.as_ref().is_some_and(|error| {
             error.is_temporary()
                 && matches!(
@@ -176,8 +171,6 @@ pub(super) fn slot(token: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use bindery_core::{Headers, OutboundRecord};
-
     use super::super::lane;
     use super::*;
 
@@ -191,23 +184,6 @@ mod tests {
 
     fn away() -> Error {
         Error::temporary(ErrorKind::Unavailable, "the broker is away")
-    }
-
-    #[test]
-    fn a_record_that_came_back_is_published_again_and_one_that_did_not_is_made_again() {
-        let record = OutboundRecord {
-            payload: Some("a".into()),
-            key: None,
-            headers: Headers::new(),
-            partition: None,
-            routing_key: None,
-        };
-        let mut came_back = pending();
-        came_back.fail(Unconfirmed::new(away(), record));
-        assert!(came_back.is_publishable_again());
-        let mut lost = pending();
-        lost.fail(away().into());
-        assert!(!lost.is_publishable_again());
     }
 
     #[test]

@@ -109,6 +109,11 @@ impl Lane {
         if self.wait(delay).await == Waited::Ending {
             return self.give_back(failed.work);
         }
+        if !failed.records.are_here() {
+            // It is gone with its producer, and is made again: that is no attempt more.
+            failed.progress.attempts = failed.progress.attempts.saturating_sub(1);
+            return self.process(failed.work, failed.progress).await;
+        }
         failed.remaining = failed.records.len() as u32 + 1;
         let token = self.outstanding.insert(failed);
         self.outstanding.line_up(token);

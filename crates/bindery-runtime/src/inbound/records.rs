@@ -46,7 +46,7 @@ impl Records {
     /// The record at `index`, for its producer.
     pub(super) fn hand_out(&mut self, index: usize) -> Option<(usize, OutboundRecord)> {
         let Self::Here(records) = self else { return None };
-        if records.len() > 1 {
+        if records.len() != 1 || index > 0 {
             return records.get(index).cloned();
         }
         let (output, record) = records.pop()?;
@@ -86,6 +86,7 @@ mod tests {
     #[test]
     fn the_only_record_is_away_until_it_comes_back() {
         let mut records = Records::Here(vec![(3, record("a"))]);
+        assert_eq!(records.hand_out(1), None, "there is no second one");
         assert_eq!(records.hand_out(0), Some((3, record("a"))));
         assert!(!records.are_here() && records.len() == 1 && records.output(0) == Some(3));
         assert_eq!(records.hand_out(0), None, "it is with its producer");

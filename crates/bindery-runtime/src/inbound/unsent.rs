@@ -27,9 +27,9 @@ pub(super) struct Unsent {
 
 /// A run's way to its lane's window. It is counted in place of the window: who sends and who is told of confirmations are
 /// two threads, and one count that both change for each message goes to and fro between their caches.
-struct ForRun(Arc<Window>);
+struct RunSink(Arc<Window>);
 
-impl ConfirmSink for ForRun {
+impl ConfirmSink for RunSink {
     fn confirmed(&self, token: u64, result: Result<Position, Unconfirmed>) {
         self.0.confirmed(token, result);
     }
@@ -61,22 +61,20 @@ impl Outstanding {
         if self.unsent.is_empty() {
             return None;
         }
-        let sink: Arc<dyn ConfirmSink> = Arc::new(ForRun(self.window.clone()));
+        let sink: Arc<dyn ConfirmSink> = Arc::new(RunSink(self.window.clone()));
         while let Some(first) = self.unsent.front_mut() {
-            let pending = self.slots.get_mut(slot(first.token));
-            let mut records = pending.map(|(_, pending)| &mut pending.records);
-            while let Some((index, record)) =
-                records.as_mut().and_then(|records| records.hand_out(first.sent))
-            {
+            let Some((_, pending)) = self.slots.get_mut(slot(first.token)) else {
+                self.unsent.pop_front();
+                continue;
+            };
+            while let Some((index, record)) = pending.records.hand_out(first.sent) {
                 let confirm = Confirm::new(sink.clone(), first.token);
                 // A record of an output that doesn't exist isn't made; its confirm would tell that it isn't sent.
                 if let Some(output) = shared.outputs.get(index)
                     && let Err(Full { record, confirm }) = output.offer(record, confirm)
                 {
                     confirm.dissolve();
-                    if let Some(records) = records {
-                        records.come_back(*record);
-                    }
+                    pending.records.come_back(*record);
                     return Some(output);
                 }
                 first.sent += 1;

@@ -1,5 +1,8 @@
 //! Outputs: windows of confirmations, settlement after them, headers, keys and partitions.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use bindery::memory::MemoryBroker;
 use bindery::prelude::*;
 
@@ -54,6 +57,35 @@ async fn an_output_whose_broker_was_away_is_published_again() {
     published.sort();
     published.dedup();
     assert_eq!(published.len(), 10);
+    running.shutdown().await.unwrap();
+}
+
+#[stream_listener]
+async fn twice(order: Order, calls: State<Arc<AtomicU32>>) -> Vec<Order> {
+    calls.fetch_add(1, Ordering::SeqCst);
+    vec![Order { id: order.id }, Order { id: order.id + 1 }]
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_outputs_of_a_message_are_published_again_in_their_order_when_one_was_not_confirmed() {
+    let broker = MemoryBroker::new();
+    let yaml = "
+stream.bindings:
+  twice-in-0: { destination: in, group: g }
+  twice-out-0: { destination: out }
+";
+    let calls = Arc::new(AtomicU32::new(0));
+    let application = application(&broker, yaml, listeners![twice]).state(calls.clone());
+    let running = started(application).await;
+    broker.faults().lose_confirms("out", 1);
+    broker.publish_record("in", order(1)).unwrap();
+    broker.await_settled("in", "g", DEADLINE).await.unwrap();
+    let published: Vec<_> = broker.messages("out").iter().map(text).collect();
+    assert_eq!(
+        published,
+        [r#"{"id":1}"#, r#"{"id":2}"#, r#"{"id":1}"#, r#"{"id":2}"#]
+    );
+    assert_eq!(calls.load(Ordering::SeqCst), 1, "no handler is called for that");
     running.shutdown().await.unwrap();
 }
 

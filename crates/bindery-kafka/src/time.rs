@@ -17,7 +17,7 @@ pub(crate) fn format(millis: i64) -> String {
 }
 
 /// Reads `1970-01-01T00:00:00.000Z`; the zone may also be an offset such as `+00:00` or `+0000`, the fraction may be
-/// left out.
+/// left out. What could not be written again in UTC is no time.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     let (date, time) = text.split_once('T')?;
     let mut date = date.rsplitn(3, '-');
@@ -37,7 +37,7 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     }
     let fraction: String = fraction.chars().chain("000".chars()).take(3).collect();
     let seconds = days(year, month, day) * 86_400 + hour * 3600 + (minute - offset_minutes) * 60 + second;
-    Some(seconds * 1000 + number(&fraction)?)
+    Some(seconds * 1000 + number(&fraction)?).filter(|millis| WRITABLE.contains(millis))
 }
 
 fn number(text: &str) -> Option<i64> {
@@ -126,6 +126,9 @@ mod tests {
             "1970-13-01T00:00:00Z",
             "1970-01-01T00:00:00",
             "x-y-zT1:2:3Z",
+            // By their offset they are of a year that has no four digits.
+            "0000-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }

@@ -3,6 +3,9 @@
 /// The milliseconds of the years 0 to 9999: the points in time that are written with four digits for the year.
 pub(crate) const WRITABLE: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
+/// How many hours a zone is away from UTC at most, as on the JVM (`java.time.ZoneOffset`).
+const MOST_HOURS: i64 = 18;
+
 /// Milliseconds since the epoch as `1970-01-01T00:00:00.000Z`.
 pub(crate) fn format(millis: i64) -> String {
     let (days, of_day) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
@@ -53,7 +56,15 @@ fn zone(time: &str) -> Option<(&str, i64)> {
     let at = time.rfind(['+', '-'])?;
     let (time, offset) = time.split_at(at);
     let digits = offset[1..].replace(':', "");
-    let minutes = number(digits.get(..2)?)? * 60 + number(digits.get(2..)?).unwrap_or(0);
+    let (hours, minutes) = (number(digits.get(..2)?)?, digits.get(2..)?);
+    let minutes = match minutes {
+        "" => 0,
+        minutes => number(minutes)?,
+    };
+    if hours > MOST_HOURS || minutes > 59 {
+        return None;
+    }
+    let minutes = hours * 60 + minutes;
     Some((
         time,
         if offset.starts_with('-') {
@@ -129,6 +140,11 @@ mod tests {
             // By their offset they are of a year that has no four digits.
             "0000-01-01T00:00:00+01:00",
             "9999-12-31T23:59:59-01:00",
+            // No zone is so far from UTC.
+            "1970-01-01T00:00:00+01999999999999999999",
+            "1970-01-01T00:00:00+01:0999999999999999999",
+            "1970-01-01T00:00:00+99:00",
+            "1970-01-01T00:00:00+01:60",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }

@@ -56,10 +56,10 @@ fn zone(time: &str) -> Option<(&str, i64)> {
     let at = time.rfind(['+', '-'])?;
     let (time, offset) = time.split_at(at);
     let digits = offset[1..].replace(':', "");
-    let (hours, minutes) = (number(digits.get(..2)?)?, digits.get(2..)?);
-    let minutes = match minutes {
+    let hours = number(digits.get(..2)?)?;
+    let minutes = match digits.get(2..)? {
         "" => 0,
-        minutes => number(minutes)?,
+        digits => number(digits)?,
     };
     if hours > MOST_HOURS || minutes > 59 {
         return None;

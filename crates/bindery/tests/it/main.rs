@@ -6,6 +6,7 @@ mod batches;
 mod bridge;
 mod failures;
 mod fixture;
+mod forgotten;
 mod guarantees;
 mod holes;
 mod lanes;

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bindery::{
-    Binder, BinderFactory, BinderSpec, Capabilities, Consumer, ConsumerControl, ConsumerSpec,
-    DeadLetterRoute, Delivery, DeliveryBatch, Error, ErrorKind, Headers, Health, Origin, Producer,
-    ProducerSpec, PropertyCatalog, RawMessage, Receipt, Result, Settlement, Settler, Source,
+    Binder, BinderFactory, BinderSpec, Capabilities, Confirm, Consumer, ConsumerControl, ConsumerSpec,
+    DeadLetterRoute, Delivery, DeliveryBatch, Full, Headers, Health, Origin, OutboundRecord, Position,
+    Producer, ProducerSpec, PropertyCatalog, RawMessage, Receipt, Result, Settlement, Settler, Source,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -20,6 +20,8 @@ pub(crate) struct Script {
     /// The deliveries of the next consumers; one that finds none ends at once.
     consumers: Mutex<Vec<UnboundedReceiver<DeliveryBatch>>>,
     binds: Mutex<usize>,
+    /// How many records the outputs still drop.
+    pub(crate) forgets: Mutex<u32>,
     /// What was settled, by source, generation and position.
     pub(crate) settled: Mutex<Vec<(u32, u32, u64, Settlement)>>,
 }
@@ -143,8 +145,32 @@ impl Binder for ScriptedFactory {
     }
 
     async fn bind_producer(&self, _spec: &ProducerSpec) -> Result<Arc<dyn Producer>> {
-        Err(Error::new(ErrorKind::Configuration, "the script has no outputs"))
+        Ok(Arc::new(Forgetful(self.0.clone())))
     }
+
+    fn health(&self) -> Health {
+        Health::up()
+    }
+
+    async fn close(&self) {}
+}
+
+/// Confirms what it gets; but the first records, as many as the script says, it drops with their confirms.
+#[derive(Debug)]
+struct Forgetful(Arc<Script>);
+
+#[async_trait]
+impl Producer for Forgetful {
+    fn send(&self, _record: OutboundRecord, confirm: Confirm) -> std::result::Result<(), Full> {
+        let mut forgets = self.0.forgets.lock().unwrap();
+        match forgets.checked_sub(1) {
+            Some(left) => *forgets = left,
+            None => confirm.complete(Ok(Position::default())),
+        }
+        Ok(())
+    }
+
+    async fn ready(&self) {}
 
     fn health(&self) -> Health {
         Health::up()

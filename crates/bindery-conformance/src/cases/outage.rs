@@ -256,23 +256,24 @@ pub async fn what_is_not_confirmed_comes_back_as_it_was(suite: &Suite) {
     }
     assert_eq!(given_back, various());
     (suite.outage().restore)();
-    for (number, record) in given_back.into_iter().enumerate() {
-        while publisher.send([record.clone()]).await[0].is_err() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        let sent = &various()[number];
-        let come = loop {
-            let mut come = member.take(1).await;
-            let come = come.remove(0);
-            let is_it = come.message.payload == sent.payload;
-            let message = come.message.clone();
-            member.accept([come]);
-            if is_it {
+    for record in given_back {
+        let sending = async {
+            while publisher.send([record.clone()]).await[0].is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        within(publisher.deadline, "the record to be confirmed", sending).await;
+        // One that was answered as failed may have arrived all the same.
+        let message = loop {
+            let come = member.take(1).await;
+            let message = come[0].message.clone();
+            member.accept(come);
+            if message.payload == record.payload {
                 break message;
             }
         };
-        for (name, value) in sent.headers.iter() {
-            assert_eq!(come.headers.get(name), Some(value), "{name}");
+        for (name, value) in record.headers.iter() {
+            assert_eq!(message.headers.get(name), Some(value), "{name}");
         }
     }
     member.close().await;

@@ -174,21 +174,13 @@ mod tests {
     use super::super::lane;
     use super::*;
 
-    fn pending() -> Pending {
-        let work = Work::batch(Vec::new());
-        Pending {
-            records: Records::Away(0),
-            ..lane::pending(work, Progress::default(), 1)
-        }
-    }
-
     fn away() -> Error {
         Error::temporary(ErrorKind::Unavailable, "the broker is away")
     }
 
     #[test]
     fn what_says_something_about_the_message_counts_more_than_a_broker_that_was_away() {
-        let mut pending = pending();
+        let mut pending = lane::pending(Work::batch(Vec::new()), Progress::default(), 1);
         pending.fail(away().into());
         pending.fail(Error::new(ErrorKind::Payload, "too large").into());
         pending.fail(away().into());

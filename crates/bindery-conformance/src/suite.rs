@@ -260,9 +260,10 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     /// Hands a record over, waiting for room.
-    pub(crate) async fn hand_over(&self, mut record: OutboundRecord, mut confirm: Confirm) {
+    pub(crate) async fn hand_over(&self, record: OutboundRecord, mut confirm: Confirm) {
+        let mut record = Box::new(record);
         while let Err(full) = self.producer.send(record, confirm) {
-            (record, confirm) = (*full.record, full.confirm);
+            (record, confirm) = (full.record, full.confirm);
             within(
                 self.deadline,
                 "room in the producer's window",

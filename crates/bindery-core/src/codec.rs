@@ -57,8 +57,8 @@ pub enum PayloadForm {
     Text,
     /// Bytes, as they are.
     Bytes,
-    /// Something else; this is the value.
-    Value(serde_json::Value),
+    /// Something else; this is the value. Boxed, as most payloads pass without one.
+    Value(Box<serde_json::Value>),
 }
 
 impl EncodedPayload {
@@ -70,7 +70,7 @@ impl EncodedPayload {
         match &self.form {
             PayloadForm::Json => serde_json::from_slice(bytes).unwrap_or_default(),
             PayloadForm::Text | PayloadForm::Bytes => String::from_utf8_lossy(bytes).into_owned().into(),
-            PayloadForm::Value(value) => value.clone(),
+            PayloadForm::Value(value) => (**value).clone(),
         }
     }
 }
@@ -97,7 +97,7 @@ impl Codec {
                 let bytes = codec.encode(&value)?;
                 Ok(EncodedPayload {
                     bytes: Some(bytes),
-                    form: PayloadForm::Value(value),
+                    form: PayloadForm::Value(Box::new(value)),
                 })
             }
         }

@@ -31,10 +31,10 @@ pub struct Unconfirmed {
 
 impl Unconfirmed {
     /// A record that comes back.
-    pub fn new(error: Error, record: OutboundRecord) -> Self {
+    pub fn new(error: Error, record: Box<OutboundRecord>) -> Self {
         Self {
             error,
-            record: Some(Box::new(record)),
+            record: Some(record),
         }
     }
 }
@@ -94,7 +94,7 @@ impl Confirm {
     }
 
     /// Completes the obligation for a record that isn't confirmed and comes back.
-    pub fn fail(self, error: Error, record: OutboundRecord) {
+    pub fn fail(self, error: Error, record: Box<OutboundRecord>) {
         self.complete(Err(Unconfirmed::new(error, record)));
     }
 
@@ -154,25 +154,23 @@ pub struct Full {
 
 impl Full {
     /// There is no room for this record.
-    pub fn new(record: OutboundRecord, confirm: Confirm) -> Self {
-        Self {
-            record: Box::new(record),
-            confirm,
-        }
+    pub fn new(record: Box<OutboundRecord>, confirm: Confirm) -> Self {
+        Self { record, confirm }
     }
 }
 
 /// Publishes records to one destination.
 #[async_trait]
 pub trait Producer: Send + Sync + fmt::Debug {
-    /// Hands a record over without waiting. Records are published in the order of the calls of one caller.
+    /// Hands a record over without waiting. Records are published in the order of the calls of one caller. It is boxed, as it
+    /// passes through several hands, back and forth.
     ///
     /// The producer has the record until it is confirmed, in whatever form: who sends it need not keep it. Every failure but a
     /// full queue is told through `confirm`, and gives the record back, as it was, to be sent again.
     ///
     /// # Errors
     /// [`Full`] when the producer's window is full: the record comes back at once; await [`Producer::ready`] and send again.
-    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Full>;
+    fn send(&self, record: Box<OutboundRecord>, confirm: Confirm) -> Result<(), Full>;
 
     /// Waits until there may be room. Cancel safe.
     async fn ready(&self);
@@ -203,25 +201,25 @@ mod tests {
     }
 
     #[derive(Default)]
-    struct GivenBack(std::sync::Mutex<Vec<(u64, Option<OutboundRecord>)>>);
+    struct GivenBack(std::sync::Mutex<Vec<(u64, Option<Box<OutboundRecord>>)>>);
 
     impl ConfirmSink for GivenBack {
         fn confirmed(&self, token: u64, result: Result<Position, Unconfirmed>) {
             let record = result.expect_err("nothing is confirmed").record;
-            self.0.lock().unwrap().push((token, record.map(|record| *record)));
+            self.0.lock().unwrap().push((token, record));
         }
     }
 
     #[test]
     fn a_record_that_fails_comes_back_and_that_of_a_dropped_confirm_does_not() {
         let sink = Arc::new(GivenBack::default());
-        let record = OutboundRecord {
+        let record = Box::new(OutboundRecord {
             payload: Some("a".into()),
             key: None,
             headers: crate::Headers::new(),
             partition: Some(1),
             routing_key: None,
-        };
+        });
         let error = Error::temporary(ErrorKind::Timeout, "too late");
         Confirm::new(sink.clone(), 1).fail(error, record.clone());
         drop(Confirm::new(sink.clone(), 2));

@@ -96,7 +96,7 @@ impl DeadLetters {
                     .map(|(name, value)| (name.as_str(), value.as_deref())),
             ),
         };
-        if let Err((error, mut in_flight)) = self.client.send(outgoing, Box::new(in_flight)) {
+        if let Err((error, mut in_flight)) = self.client.send(outgoing, in_flight) {
             in_flight.fail(&error, None, None);
         }
         match tokio::time::timeout(self.confirm_timeout, answer).await {

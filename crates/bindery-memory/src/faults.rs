@@ -45,7 +45,7 @@ struct Destination {
 
 /// A confirm that waits to be released.
 struct Held {
-    record: OutboundRecord,
+    record: Box<OutboundRecord>,
     confirm: Confirm,
     position: Position,
     window: Arc<Window>,
@@ -176,7 +176,7 @@ impl Faults {
     pub(crate) fn answer(
         &self,
         destination: &str,
-        record: OutboundRecord,
+        record: Box<OutboundRecord>,
         confirm: Confirm,
         position: Position,
         window: &Arc<Window>,

@@ -90,8 +90,8 @@ impl MemoryProducer {
         self.window.count() < self.window.limit && self.topic.has_room(self.max_backlog)
     }
 
-    fn publish(&self, record: OutboundRecord, confirm: Confirm, lose_answer: bool) -> Result<(), Full> {
-        match self.topic.append(record.clone(), self.max_backlog) {
+    fn publish(&self, record: Box<OutboundRecord>, confirm: Confirm, lose_answer: bool) -> Result<(), Full> {
+        match self.topic.append((*record).clone(), self.max_backlog) {
             Ok(_) if lose_answer => {
                 confirm.fail(lost_answer(), record);
                 self.window.leave();
@@ -115,7 +115,7 @@ impl MemoryProducer {
 
 #[async_trait]
 impl Producer for MemoryProducer {
-    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Full> {
+    fn send(&self, record: Box<OutboundRecord>, confirm: Confirm) -> Result<(), Full> {
         if let Some(error) = self.refusal() {
             confirm.fail(error, record);
             return Ok(());

@@ -13,10 +13,10 @@ pub(crate) struct Obligation {
 
 impl Obligation {
     /// The record comes back when it isn't confirmed. Its payload is shared with what is published.
-    pub(crate) fn giving_back(record: OutboundRecord, confirm: Confirm) -> Self {
+    pub(crate) fn giving_back(record: Box<OutboundRecord>, confirm: Confirm) -> Self {
         Self {
             confirm: Some(confirm),
-            record: Some(Box::new(record)),
+            record: Some(record),
         }
     }
 
@@ -69,24 +69,24 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Answers(Mutex<Vec<(u64, Option<OutboundRecord>)>>);
+    struct Answers(Mutex<Vec<(u64, Option<Box<OutboundRecord>>)>>);
 
     impl ConfirmSink for Answers {
         fn confirmed(&self, token: u64, result: Result<Position, Unconfirmed>) {
             let record = result.err().and_then(|unconfirmed| unconfirmed.record);
-            self.0.lock().unwrap().push((token, record.map(|record| *record)));
+            self.0.lock().unwrap().push((token, record));
         }
     }
 
     #[test]
     fn a_record_comes_back_unless_it_is_confirmed() {
-        let record = OutboundRecord {
+        let record = Box::new(OutboundRecord {
             payload: Some("a".into()),
             key: Some("k".into()),
             headers: Headers::new(),
             partition: Some(1),
             routing_key: None,
-        };
+        });
         let answers = Arc::new(Answers::default());
         let owed = |token| Obligation::giving_back(record.clone(), Confirm::new(answers.clone(), token));
         owed(0).confirmed();

@@ -128,7 +128,7 @@ impl Drop for RabbitProducer {
 
 #[async_trait]
 impl Producer for RabbitProducer {
-    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Full> {
+    fn send(&self, record: Box<OutboundRecord>, confirm: Confirm) -> Result<(), Full> {
         let slot = match self.publisher.reserve() {
             Ok(slot) => slot,
             Err(NoSlot::Full) => return Err(Full::new(record, confirm)),

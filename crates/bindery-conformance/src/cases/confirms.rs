@@ -90,7 +90,7 @@ pub async fn closing_a_producer_confirms_what_was_sent(suite: &Suite) {
     let answers = Answers::of(200);
     for (token, text) in numbered("", 200).into_iter().enumerate() {
         let confirm = Confirm::new(answers.clone(), token as u64);
-        let sent = publisher.producer.send(record(text), confirm);
+        let sent = publisher.producer.send(record(text).into(), confirm);
         assert!(sent.is_ok(), "the window is larger than 200");
     }
     suite

@@ -270,7 +270,7 @@ impl ConfirmSink for Keeping {
 
 #[async_trait]
 impl Producer for Faulty<dyn Producer> {
-    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Full> {
+    fn send(&self, record: Box<OutboundRecord>, confirm: Confirm) -> Result<(), Full> {
         if self.fault == Fault::ConfirmsEverything {
             confirm.complete(Ok(Position::default()));
             return Ok(());

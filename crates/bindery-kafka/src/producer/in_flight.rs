@@ -46,29 +46,27 @@ pub(crate) struct InFlight {
 
 impl InFlight {
     /// `window` has room for `bytes` already.
-    pub(crate) fn new(confirm: Confirm, window: Arc<Window>, bytes: usize) -> Self {
-        Self {
+    pub(crate) fn new(confirm: Confirm, window: Arc<Window>, bytes: usize) -> Box<Self> {
+        Box::new(Self {
             confirm: Some(confirm),
             window,
             bytes,
             kept: None,
             elsewhere: None,
             strays: false,
-        }
+        })
     }
 
     /// The record comes back when it isn't confirmed.
-    pub(crate) fn keeping(mut self, kept: Kept) -> Self {
+    pub(crate) fn keep(&mut self, kept: Kept) {
         self.kept = Some(kept);
-        self
     }
 
     /// The record asks for a topic of its own, or a partition that the output doesn't have: that it isn't there is its
     /// own fault.
-    pub(crate) fn straying(mut self, elsewhere: Option<Arc<str>>, strays: bool) -> Self {
+    pub(crate) fn stray(&mut self, elsewhere: Option<Arc<str>>, strays: bool) {
         self.strays = strays || elsewhere.is_some();
         self.elsewhere = elsewhere;
-        self
     }
 
     pub(crate) fn topic(&self) -> &Arc<str> {

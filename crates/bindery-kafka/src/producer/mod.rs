@@ -66,7 +66,7 @@ impl KafkaProducer {
 
 #[async_trait]
 impl Producer for KafkaProducer {
-    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Full> {
+    fn send(&self, record: Box<OutboundRecord>, confirm: Confirm) -> Result<(), Full> {
         if self.closed.load(Ordering::Acquire) {
             let closed = format!("the output to `{}` is closed", self.topic());
             confirm.fail(Error::new(ErrorKind::Closed, closed), record);
@@ -87,16 +87,15 @@ impl Producer for KafkaProducer {
         };
         let rendered = owned(pairs.iter().map(|(name, value)| (*name, Some(&**value))));
         let partition = record.partition.or(directions.partition).filter(|n| *n >= 0);
-        let OutboundRecord { payload, key, .. } = record;
-        let kept = Kept {
+        let OutboundRecord { payload, key, .. } = *record;
+        let mut in_flight = InFlight::new(confirm, self.window.clone(), bytes);
+        in_flight.keep(Kept {
             headers: record.headers,
             partition: record.partition,
             routing_key: record.routing_key,
             has_key: key.is_some(),
-        };
-        let in_flight = InFlight::new(confirm, self.window.clone(), bytes)
-            .keeping(kept)
-            .straying(elsewhere.clone(), !self.has(partition));
+        });
+        in_flight.stray(elsewhere.clone(), !self.has(partition));
         let outgoing = Outgoing {
             topic: elsewhere.as_deref().unwrap_or(self.topic()),
             partition,
@@ -105,7 +104,7 @@ impl Producer for KafkaProducer {
             payload: payload.as_deref(),
             headers: rendered,
         };
-        if let Err((error, mut in_flight)) = self.client.send(outgoing, Box::new(in_flight)) {
+        if let Err((error, mut in_flight)) = self.client.send(outgoing, in_flight) {
             in_flight.fail(&error, payload.as_deref(), key.as_deref());
         }
         Ok(())

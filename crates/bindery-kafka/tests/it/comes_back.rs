@@ -27,7 +27,7 @@ async fn send_in_vain(
     let answers = Arc::new(Answers::default());
     for (token, record) in (0..).zip(records) {
         let confirm = Confirm::new(answers.clone(), token);
-        producer.send(record.clone(), confirm).unwrap();
+        producer.send(record.clone().into(), confirm).unwrap();
     }
     came_back(&answers, records.len()).await
 }
@@ -119,7 +119,7 @@ async fn what_a_producer_leaves_unconfirmed_comes_back() {
     let answers = Arc::new(Answers::default());
     for (token, record) in (0..).zip(various()) {
         producer
-            .send(record, Confirm::new(answers.clone(), token))
+            .send(record.into(), Confirm::new(answers.clone(), token))
             .unwrap();
     }
     within(producer.close()).await;

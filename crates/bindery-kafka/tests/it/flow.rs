@@ -81,12 +81,12 @@ async fn a_full_window_gives_the_confirm_back_and_has_room_again() {
     let count = Arc::new(Count::default());
     let mut full = 0;
     for token in 0..500 {
-        let mut record = record(&token.to_string());
+        let mut record = Box::new(record(&token.to_string()));
         let mut confirm = Confirm::new(count.clone(), token);
         while let Err(given_back) = producer.send(record, confirm) {
             full += 1;
             within(producer.ready()).await;
-            (record, confirm) = (*given_back.record, given_back.confirm);
+            (record, confirm) = (given_back.record, given_back.confirm);
         }
     }
     within(producer.close()).await;

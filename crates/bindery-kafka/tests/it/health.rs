@@ -78,7 +78,7 @@ async fn closing_without_a_broker_ends_in_time() {
     .await;
     accept(&consumer, delivery);
     let (confirm, answer) = Confirm::channel();
-    producer.send(record("never"), confirm).unwrap();
+    producer.send(record("never").into(), confirm).unwrap();
     let started = Instant::now();
     within(producer.close()).await;
     close(consumer).await;

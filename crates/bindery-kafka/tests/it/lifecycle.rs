@@ -63,7 +63,7 @@ async fn a_closed_producer_confirms_what_was_sent_and_refuses_more() {
     let mut answers = Vec::new();
     for number in numbers(0..100) {
         let (confirm, answer) = Confirm::channel();
-        producer.send(record(&number), confirm).unwrap();
+        producer.send(record(&number).into(), confirm).unwrap();
         answers.push(answer);
     }
     within(producer.close()).await;

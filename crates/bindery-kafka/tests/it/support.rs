@@ -105,7 +105,7 @@ pub(crate) fn record(payload: &str) -> OutboundRecord {
 /// Sends and waits for the confirmation.
 pub(crate) async fn send(producer: &Arc<dyn Producer>, record: OutboundRecord) -> Result<Position> {
     let (confirm, answer) = Confirm::channel();
-    producer.send(record, confirm).unwrap();
+    producer.send(record.into(), confirm).unwrap();
     within(answer).await
 }
 
@@ -113,7 +113,7 @@ pub(crate) async fn send_all(producer: &Arc<dyn Producer>, payloads: impl IntoIt
     let mut answers = Vec::new();
     for payload in payloads {
         let (confirm, answer) = Confirm::channel();
-        producer.send(record(&payload), confirm).unwrap();
+        producer.send(record(&payload).into(), confirm).unwrap();
         answers.push(answer);
     }
     for answer in answers {

@@ -15,7 +15,9 @@ async fn a_topic_without_groups_keeps_only_the_newest_messages() {
     let producer = binder.bind_producer(&output("quiet")).await.unwrap();
     for number in 0..100 {
         let (confirm, answer) = confirm();
-        producer.send(record(&number.to_string()), confirm).unwrap();
+        producer
+            .send(record(&number.to_string()).into(), confirm)
+            .unwrap();
         answer.await.unwrap();
     }
     let kept: Vec<_> = broker
@@ -49,9 +51,9 @@ async fn a_producer_waits_for_a_group_that_is_too_far_behind() {
     let mut consumer = binder.bind_consumer(&input("orders", Some("g"))).await.unwrap();
     let producer = binder.bind_producer(&output("orders")).await.unwrap();
     for text in ["a", "b"] {
-        producer.send(record(text), confirm().0).unwrap();
+        producer.send(record(text).into(), confirm().0).unwrap();
     }
-    let full = producer.send(record("c"), confirm().0).unwrap_err();
+    let full = producer.send(record("c").into(), confirm().0).unwrap_err();
     assert_eq!(producer.health().status, Status::Degraded);
     assert!(producer.ready().now_or_never().is_none());
     let first = take(&mut consumer.deliveries, 2).await.remove(0);
@@ -59,7 +61,7 @@ async fn a_producer_waits_for_a_group_that_is_too_far_behind() {
     consumer.settler.settle(first.receipt, Settlement::Accept);
     tokio::time::timeout(DEADLINE, ready).await.unwrap();
     assert_eq!(producer.health().status, Status::Up);
-    producer.send(*full.record, full.confirm).unwrap();
+    producer.send(full.record, full.confirm).unwrap();
 }
 
 #[tokio::test]
@@ -148,7 +150,7 @@ async fn a_broken_connection_ends_assignments_and_redelivers() {
     assert!(batch.source.revoked.is_cancelled());
     assert_eq!(binder.health().status, Status::Down);
     let (confirm, answer) = confirm();
-    producer.send(record("b"), confirm).unwrap();
+    producer.send(record("b").into(), confirm).unwrap();
     assert!(answer.await.unwrap_err().is_temporary());
     assert!(
         binder
@@ -182,7 +184,7 @@ async fn injected_faults_happen_as_often_as_told() {
     let mut answers = Vec::new();
     for text in ["refused", "lost", "fine"] {
         let (confirm, answer) = confirm();
-        producer.send(record(text), confirm).unwrap();
+        producer.send(record(text).into(), confirm).unwrap();
         answers.push(answer.await.is_ok());
     }
     assert_eq!(answers, [false, false, true]);
@@ -202,13 +204,13 @@ async fn held_confirms_fill_the_window_until_they_are_released() {
     let producer = binder.bind_producer(&spec).await.unwrap();
     broker.faults().hold_confirms("orders");
     let (held, answer) = confirm();
-    producer.send(record("a"), held).unwrap();
-    assert!(producer.send(record("b"), confirm().0).is_err());
+    producer.send(record("a").into(), held).unwrap();
+    assert!(producer.send(record("b").into(), confirm().0).is_err());
     assert_eq!(broker.faults().held_confirms("orders"), 1);
     broker.faults().release_confirms("orders");
     answer.await.unwrap();
     tokio::time::timeout(DEADLINE, producer.ready()).await.unwrap();
-    producer.send(record("b"), confirm().0).unwrap();
+    producer.send(record("b").into(), confirm().0).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -218,11 +220,11 @@ async fn closing_a_producer_fails_what_is_not_confirmed_in_time() {
     let producer = binder.bind_producer(&output("orders")).await.unwrap();
     broker.faults().hold_confirms("orders");
     let (held, answer) = confirm();
-    producer.send(record("a"), held).unwrap();
+    producer.send(record("a").into(), held).unwrap();
     producer.close().await;
     assert!(answer.await.unwrap_err().is_temporary());
     let (late, answer) = confirm();
-    producer.send(record("b"), late).unwrap();
+    producer.send(record("b").into(), late).unwrap();
     assert_eq!(answer.await.unwrap_err().kind(), ErrorKind::Closed);
 }
 

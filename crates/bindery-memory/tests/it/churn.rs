@@ -93,7 +93,9 @@ async fn nothing_is_lost_while_members_come_and_go() {
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let publishing = tokio::spawn(async move {
         for number in 0..MESSAGES {
-            producer.send(record(&number.to_string()), confirm().0).unwrap();
+            producer
+                .send(record(&number.to_string()).into(), confirm().0)
+                .unwrap();
             if number % 64 == 0 {
                 tokio::task::yield_now().await;
             }

@@ -109,11 +109,12 @@ pub fn record(payload: impl Into<Bytes>) -> OutboundRecord {
 /// Hands a record over, waiting for room, and returns the future of its answer.
 pub async fn enqueue(
     producer: &dyn Producer,
-    mut record: OutboundRecord,
+    record: OutboundRecord,
 ) -> impl Future<Output = Result<Position>> + use<> {
     let (mut confirm, answer) = Confirm::channel();
+    let mut record = Box::new(record);
     while let Err(full) = producer.send(record, confirm) {
-        (record, confirm) = (*full.record, full.confirm);
+        (record, confirm) = (full.record, full.confirm);
         soon("room in the window", producer.ready()).await;
     }
     answer

@@ -38,7 +38,7 @@ impl Pending {
     /// Notes what went wrong first; but what says something about the message counts more than a broker that was away.
     fn fail(&mut self, unconfirmed: Unconfirmed) {
         if let Some(record) = unconfirmed.record {
-            self.records.come_back(*record);
+            self.records.come_back(record);
         }
         if self.error.is_none() || self.was_away() {
             self.error = Some(Box::new(unconfirmed.error));
@@ -148,7 +148,7 @@ impl Outstanding {
         if pending.remaining > 0 {
             return;
         }
-        let Some(pending) = self.remove(token) else { return };
+        let (_, pending) = self.slots.remove(slot(token));
         if pending.abandoned {
             settle(shared, load, pending.work, Settlement::Release);
         } else if pending.error.is_some() {

@@ -1,6 +1,6 @@
 //! Publishing a message's outputs: all records are made before the first is sent, and are published again after an outage.
 
-use bindery_core::{Error, ErrorKind, HandlerError, Outputs};
+use bindery_core::{Error, ErrorKind, HandlerError, Output, Outputs};
 use tokio::time::Instant;
 
 use super::lane::{Lane, Waited};
@@ -46,14 +46,24 @@ impl Lane {
             return Ok(());
         };
         let input = pending.work.messages().first();
-        let mut records = Vec::with_capacity(outputs.len());
-        for output in outputs {
+        let mut record = |output: Output| -> Result<_, HandlerError> {
             let index = output.index;
             let binding = shared.outputs.get(index).ok_or_else(|| missing_output(index))?;
-            records.push((index, binding.record(output, input, copied)?));
-        }
+            Ok((index, binding.record(output, input, copied)?))
+        };
+        let records = match outputs {
+            Outputs::None => Records::none(),
+            Outputs::One(output) => {
+                let (index, record) = record(*output)?;
+                Records::One(index, record)
+            }
+            Outputs::Many(outputs) => {
+                let records: Result<Vec<_>, _> = outputs.into_iter().map(record).collect();
+                records?.into()
+            }
+        };
         pending.remaining += records.len() as u32;
-        pending.records = Records::Here(records);
+        pending.records = records;
         Ok(())
     }
 

@@ -69,25 +69,27 @@ impl Queue {
     }
 
     fn take_one(&mut self) -> Option<Work> {
-        if let Self::Source { run, .. } = self
-            && let Some(work) = run.next()
+        if let Self::Source {
+            batches,
+            current,
+            run,
+            together: true,
+            ..
+        } = self
         {
-            return Some(work);
-        }
-        let first = self.take_delivery()?;
-        match self {
-            Self::Source {
-                current,
-                run,
-                together: true,
-                ..
-            } if current.len() > 0 => {
-                *run = Run::of(first, current);
-                run.next()
+            if let Some(work) = run.next() {
+                return Some(work);
+            }
+            if current.len() == 0 {
+                *current = batches.try_recv().ok()?.deliveries.into_iter();
             }
             // A message that comes alone is kept alone.
-            _ => Some(Work::one(first)),
+            if current.len() > 1 {
+                *run = Run::of(current);
+                return run.next();
+            }
         }
+        self.take_delivery().map(Work::one)
     }
 
     /// Takes work that is there already: one message, or up to `batch` of them.

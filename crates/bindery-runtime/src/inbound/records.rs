@@ -9,33 +9,47 @@ use bindery_core::OutboundRecord;
 /// The records of one message, each with the number of its output.
 #[derive(Debug)]
 pub(crate) enum Records {
-    /// They are here.
-    Here(Vec<(usize, OutboundRecord)>),
+    /// The only one.
+    One(usize, Box<OutboundRecord>),
     /// The only one is with the producer of this output.
     Away(usize),
+    /// Several, or none.
+    Several(Vec<(usize, Box<OutboundRecord>)>),
+}
+
+impl From<Vec<(usize, Box<OutboundRecord>)>> for Records {
+    fn from(mut records: Vec<(usize, Box<OutboundRecord>)>) -> Self {
+        match records.pop() {
+            Some((output, record)) if records.is_empty() => Self::One(output, record),
+            last => {
+                records.extend(last);
+                Self::Several(records)
+            }
+        }
+    }
 }
 
 impl Records {
     /// No records.
     pub(super) fn none() -> Self {
-        Self::Here(Vec::new())
+        Self::Several(Vec::new())
     }
 
     /// How many there are, here or away.
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Here(records) => records.len(),
-            Self::Away(_) => 1,
+            Self::One(..) | Self::Away(_) => 1,
+            Self::Several(records) => records.len(),
         }
     }
 
     /// The numbers of their outputs, in their order.
     pub(super) fn outputs(&self) -> impl Iterator<Item = usize> {
-        let (here, away) = match self {
-            Self::Here(records) => (records.as_slice(), None),
-            Self::Away(output) => (&[][..], Some(*output)),
+        let (only, several) = match self {
+            Self::One(output, _) | Self::Away(output) => (Some(*output), &[][..]),
+            Self::Several(records) => (None, records.as_slice()),
         };
-        here.iter().map(|(output, _)| *output).chain(away)
+        only.into_iter().chain(several.iter().map(|(output, _)| *output))
     }
 
     /// The output of the record at `index`.
@@ -44,26 +58,30 @@ impl Records {
     }
 
     /// The record at `index`, for its producer.
-    pub(super) fn hand_out(&mut self, index: usize) -> Option<(usize, OutboundRecord)> {
-        let Self::Here(records) = self else { return None };
-        if records.len() != 1 || index > 0 {
-            return records.get(index).cloned();
+    pub(super) fn hand_out(&mut self, index: usize) -> Option<(usize, Box<OutboundRecord>)> {
+        match self {
+            Self::One(output, _) if index == 0 => {
+                let output = *output;
+                match std::mem::replace(self, Self::Away(output)) {
+                    Self::One(_, record) => Some((output, record)),
+                    Self::Away(_) | Self::Several(_) => None,
+                }
+            }
+            Self::One(..) | Self::Away(_) => None,
+            Self::Several(records) => records.get(index).cloned(),
         }
-        let (output, record) = records.pop()?;
-        *self = Self::Away(output);
-        Some((output, record))
     }
 
     /// A record came back. Where each is kept it is here already.
-    pub(super) fn come_back(&mut self, record: OutboundRecord) {
+    pub(super) fn come_back(&mut self, record: Box<OutboundRecord>) {
         if let Self::Away(output) = *self {
-            *self = Self::Here(vec![(output, record)]);
+            *self = Self::One(output, record);
         }
     }
 
     /// Whether they are here, to be published again.
     pub(super) fn are_here(&self) -> bool {
-        matches!(self, Self::Here(_))
+        !matches!(self, Self::Away(_))
     }
 }
 
@@ -73,19 +91,19 @@ mod tests {
 
     use super::*;
 
-    fn record(text: &'static str) -> OutboundRecord {
-        OutboundRecord {
+    fn record(text: &'static str) -> Box<OutboundRecord> {
+        Box::new(OutboundRecord {
             payload: Some(text.into()),
             key: None,
             headers: Headers::new(),
             partition: None,
             routing_key: None,
-        }
+        })
     }
 
     #[test]
     fn the_only_record_is_away_until_it_comes_back() {
-        let mut records = Records::Here(vec![(3, record("a"))]);
+        let mut records = Records::from(vec![(3, record("a"))]);
         assert_eq!(records.hand_out(1), None, "there is no second one");
         assert_eq!(records.hand_out(0), Some((3, record("a"))));
         assert!(!records.are_here() && records.len() == 1 && records.output(0) == Some(3));
@@ -98,7 +116,7 @@ mod tests {
     #[test]
     fn several_records_are_kept_in_their_order() {
         let all = [(1, record("a")), (0, record("b"))];
-        let mut records = Records::Here(all.to_vec());
+        let mut records = Records::from(all.to_vec());
         assert_eq!([records.hand_out(0), records.hand_out(1)], all.clone().map(Some));
         records.come_back(record("b"));
         assert!(records.are_here());

@@ -74,7 +74,7 @@ impl Outstanding {
                     && let Err(Full { record, confirm }) = output.offer(record, confirm)
                 {
                     confirm.dissolve();
-                    pending.records.come_back(*record);
+                    pending.records.come_back(record);
                     return Some(output);
                 }
                 first.sent += 1;

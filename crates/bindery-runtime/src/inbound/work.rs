@@ -110,11 +110,10 @@ impl Run {
     const MOST_BYTES: usize = 64 << 10;
 
     /// The first delivery, and as many of those that follow it as a run may have.
-    pub(crate) fn of(first: Delivery, others: &mut std::vec::IntoIter<Delivery>) -> Self {
-        let length = Self::fitting(&first, others.as_slice());
-        let mut receipts = Vec::with_capacity(1 + length);
-        let deliveries = std::iter::once(first).chain(others.take(length));
-        let messages = deliveries.map(|delivery| {
+    pub(crate) fn of(deliveries: &mut std::vec::IntoIter<Delivery>) -> Self {
+        let length = Self::fitting(deliveries.as_slice());
+        let mut receipts = Vec::with_capacity(length);
+        let messages = deliveries.take(length).map(|delivery| {
             receipts.push(delivery.receipt);
             delivery.message
         });
@@ -124,13 +123,13 @@ impl Run {
         }
     }
 
-    fn fitting(first: &Delivery, others: &[Delivery]) -> usize {
-        let mut bytes = first.message.size_bytes();
-        let fitting = others.iter().take(Self::MOST - 1).take_while(|delivery| {
+    fn fitting(deliveries: &[Delivery]) -> usize {
+        let mut bytes = 0;
+        let fitting = deliveries.iter().take(Self::MOST).take_while(|delivery| {
             bytes += delivery.message.size_bytes();
             bytes <= Self::MOST_BYTES
         });
-        fitting.count()
+        fitting.count().max(1)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -178,15 +177,14 @@ mod tests {
     fn lengths(bytes: &[usize]) -> Vec<usize> {
         let mut deliveries = deliveries(bytes);
         let mut lengths = Vec::new();
-        while let Some(first) = deliveries.next() {
-            lengths.push(Run::of(first, &mut deliveries).count());
+        while deliveries.len() > 0 {
+            lengths.push(Run::of(&mut deliveries).count());
         }
         lengths
     }
 
     fn run(length: usize) -> Run {
-        let mut deliveries = deliveries(&vec![7; length]);
-        Run::of(deliveries.next().unwrap(), &mut deliveries)
+        Run::of(&mut deliveries(&vec![7; length]))
     }
 
     #[test]

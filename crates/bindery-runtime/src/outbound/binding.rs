@@ -104,7 +104,7 @@ impl OutputBinding {
         output: Output,
         input: Option<&RawMessage>,
         copied: &mut Copied,
-    ) -> Result<OutboundRecord> {
+    ) -> Result<Box<OutboundRecord>> {
         let partitions = match self.spec.partition_key {
             Some(_) => self.partition_count(),
             None => None,
@@ -138,7 +138,7 @@ impl OutputBinding {
     ///
     /// # Errors
     /// It comes back when there is no room, or no producer yet: await [`OutputBinding::ready`].
-    pub(crate) fn offer(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Full> {
+    pub(crate) fn offer(&self, record: Box<OutboundRecord>, confirm: Confirm) -> Result<(), Full> {
         let current = self.producer.read().unwrap_or_else(PoisonError::into_inner);
         match &*current {
             Some(producer) => producer.send(record, confirm),
@@ -174,7 +174,7 @@ impl OutputBinding {
     ///
     /// # Cancel safety
     /// A dropped call may have published the record.
-    pub(crate) async fn publish(&self, record: OutboundRecord) -> Result<Position> {
+    pub(crate) async fn publish(&self, record: Box<OutboundRecord>) -> Result<Position> {
         let (confirm, answer) = Confirm::channel();
         self.within_limit(self.hand_over(record, confirm)).await?;
         let result = answer.await;
@@ -193,9 +193,9 @@ impl OutputBinding {
         }
     }
 
-    async fn hand_over(&self, mut record: OutboundRecord, mut confirm: Confirm) {
+    async fn hand_over(&self, mut record: Box<OutboundRecord>, mut confirm: Confirm) {
         while let Err(full) = self.offer(record, confirm) {
-            (record, confirm) = (*full.record, full.confirm);
+            (record, confirm) = (full.record, full.confirm);
             self.ready().await;
         }
     }

@@ -24,7 +24,7 @@ pub(crate) fn record(
     input: Option<&RawMessage>,
     copied: &mut Copied,
     partition_count: Option<u32>,
-) -> Result<OutboundRecord> {
+) -> Result<Box<OutboundRecord>> {
     let Output {
         payload,
         content_type,
@@ -36,13 +36,13 @@ pub(crate) fn record(
         Some(given) => copied.given(given, content_type),
         None => copied.headers(input, content_type),
     };
-    let mut record = OutboundRecord {
+    let mut record = Box::new(OutboundRecord {
         payload: None,
         key,
         headers,
         partition: None,
         routing_key: None,
-    };
+    });
     if let Some(expression) = &spec.key {
         apply_key(&mut record, expression, &payload)?;
     }

@@ -141,7 +141,7 @@ impl Supplier {
 /// Publishes a supplied value until it is confirmed, refused for good, or the supplier stops.
 async fn publish_record(
     output: &OutputBinding,
-    record: bindery_core::OutboundRecord,
+    record: Box<bindery_core::OutboundRecord>,
     stopped: &CancellationToken,
 ) {
     while let Err(error) = output.publish(record.clone()).await {

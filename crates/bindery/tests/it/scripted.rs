@@ -161,7 +161,7 @@ struct Forgetful(Arc<Script>);
 
 #[async_trait]
 impl Producer for Forgetful {
-    fn send(&self, _record: OutboundRecord, confirm: Confirm) -> std::result::Result<(), Full> {
+    fn send(&self, _record: Box<OutboundRecord>, confirm: Confirm) -> std::result::Result<(), Full> {
         let mut forgets = self.0.forgets.lock().unwrap();
         match forgets.checked_sub(1) {
             Some(left) => *forgets = left,

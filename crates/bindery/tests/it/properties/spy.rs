@@ -244,7 +244,7 @@ struct SpyProducer(Arc<Log>);
 
 #[async_trait]
 impl Producer for SpyProducer {
-    fn send(&self, record: OutboundRecord, confirm: Confirm) -> Result<(), Full> {
+    fn send(&self, record: Box<OutboundRecord>, confirm: Confirm) -> Result<(), Full> {
         let id = id(record.payload.as_deref());
         let (after, kind) = match self.0.verdict(id) {
             Verdict::Stored(after) => (after, None),

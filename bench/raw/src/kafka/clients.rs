@@ -78,12 +78,17 @@ pub(super) fn order(message: &BorrowedMessage<'_>) -> Result<Order> {
     Ok(serde_json::from_slice(payload)?)
 }
 
-/// The one header of everything that is published.
+/// The headers of everything that is published: the same as Bindery and Spring write, so that their readers know the type.
 pub(super) fn headers() -> OwnedHeaders {
-    OwnedHeaders::new_with_capacity(1).insert(Header {
-        key: "contentType",
-        value: Some("application/json"),
-    })
+    OwnedHeaders::new_with_capacity(2)
+        .insert(Header {
+            key: "contentType",
+            value: Some("application/json"),
+        })
+        .insert(Header {
+            key: "spring_json_header_types",
+            value: Some(r#"{"contentType":"java.lang.String"}"#),
+        })
 }
 
 /// Commits everything that was stored and leaves the group.

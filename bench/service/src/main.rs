@@ -1,6 +1,7 @@
 //! The Bindery service that the benches measure: what a team would write, with a count in each handler.
 //!
-//! `BENCH_SCENARIO` says which listeners run; `application.yaml` has the rest, and nothing in it that makes it faster.
+//! `BENCH_SCENARIO` says which listeners run; `application.yaml` has the rest, and nothing in it that makes it
+//! faster but the window of what is passed on to Kafka.
 
 mod listeners;
 mod many;

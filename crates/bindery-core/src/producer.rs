@@ -162,8 +162,8 @@ impl Full {
 /// Publishes records to one destination.
 #[async_trait]
 pub trait Producer: Send + Sync + fmt::Debug {
-    /// Hands a record over without waiting. Records are published in the order of the calls of one caller. It is boxed, as it
-    /// passes through several hands, back and forth.
+    /// Hands a record over without waiting. Records are published in the order of the calls of one caller. The record
+    /// is boxed, as it passes through several hands, back and forth.
     ///
     /// The producer has the record until it is confirmed, in whatever form: who sends it need not keep it. Every failure but a
     /// full queue is told through `confirm`, and gives the record back, as it was, to be sent again.

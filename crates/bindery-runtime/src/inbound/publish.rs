@@ -46,7 +46,7 @@ impl Lane {
             return Ok(());
         };
         let input = pending.work.messages().first();
-        let mut record = |output: Output| -> Result<_, HandlerError> {
+        let mut make = |output: Output| -> Result<_, HandlerError> {
             let index = output.index;
             let binding = shared.outputs.get(index).ok_or_else(|| missing_output(index))?;
             Ok((index, binding.record(output, input, copied)?))
@@ -54,12 +54,16 @@ impl Lane {
         let records = match outputs {
             Outputs::None => Records::none(),
             Outputs::One(output) => {
-                let (index, record) = record(*output)?;
-                Records::One(index, record)
+                let (index, record) = make(*output)?;
+                Records::One(index, Some(record))
             }
             Outputs::Many(outputs) => {
-                let records: Result<Vec<_>, _> = outputs.into_iter().map(record).collect();
-                records?.into()
+                // A list of their own: collected, they would stay in the larger one of the outputs.
+                let mut records = Vec::with_capacity(outputs.len());
+                for output in outputs {
+                    records.push(make(output)?);
+                }
+                records.into()
             }
         };
         pending.remaining += records.len() as u32;

@@ -80,7 +80,7 @@ impl Queue {
             if let Some(work) = run.next() {
                 return Some(work);
             }
-            if current.len() == 0 {
+            while current.len() == 0 {
                 *current = batches.try_recv().ok()?.deliveries.into_iter();
             }
             // A message that comes alone is kept alone.
@@ -187,5 +187,70 @@ impl Queue {
                 idle
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bindery_core::{Origin, RawMessage, Source};
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+
+    /// A queue with batches of so many messages, whose positions count up.
+    fn queue(lengths: &[usize], together: bool) -> Queue {
+        let source = Source::new(0, 0, "orders", None);
+        let (sender, batches) = unbounded_channel();
+        let mut positions = 0..;
+        for length in lengths {
+            let delivery = |position| Delivery {
+                message: RawMessage {
+                    payload: Some("a".into()),
+                    key: None,
+                    headers: bindery_core::Headers::new(),
+                    origin: Origin::default(),
+                },
+                receipt: source.receipt(position),
+            };
+            let batch = DeliveryBatch {
+                source: source.clone(),
+                deliveries: positions.by_ref().take(*length).map(delivery).collect(),
+            };
+            sender.send(batch).unwrap();
+        }
+        Queue::source(batches, together)
+    }
+
+    /// Takes everything, and tells how many are kept together, run by run.
+    fn taken(mut queue: Queue) -> Vec<usize> {
+        let works: Vec<_> = std::iter::from_fn(|| queue.take(None)).collect();
+        let positions = works.iter().map(Work::position);
+        assert!(positions.eq(0..works.len() as u64), "in their order");
+        let place = |work: &Work| std::ptr::from_ref(&work.messages()[0]);
+        let places: Vec<_> = works.iter().map(place).collect();
+        let follows = |index: usize| index > 0 && places[index - 1].wrapping_add(1) == places[index];
+        let mut runs: Vec<usize> = Vec::new();
+        for index in 0..places.len() {
+            match runs.last_mut() {
+                Some(run) if follows(index) => *run += 1,
+                _ => runs.push(1),
+            }
+        }
+        runs
+    }
+
+    #[test]
+    fn messages_that_come_together_are_kept_together_in_runs() {
+        assert_eq!(taken(queue(&[33, 1, 3], true)), [32, 1, 1, 3]);
+    }
+
+    #[test]
+    fn an_empty_batch_changes_nothing() {
+        assert_eq!(taken(queue(&[0, 3, 0, 0, 2], true)), [3, 2]);
+    }
+
+    #[test]
+    fn messages_that_may_be_settled_in_any_order_are_kept_alone() {
+        assert_eq!(taken(queue(&[3], false)), [1, 1, 1]);
     }
 }

@@ -9,10 +9,8 @@ use bindery_core::OutboundRecord;
 /// The records of one message, each with the number of its output.
 #[derive(Debug)]
 pub(crate) enum Records {
-    /// The only one.
-    One(usize, Box<OutboundRecord>),
-    /// The only one is with the producer of this output.
-    Away(usize),
+    /// The only one; nothing while it is with the producer of its output.
+    One(usize, Option<Box<OutboundRecord>>),
     /// Several, or none.
     Several(Vec<(usize, Box<OutboundRecord>)>),
 }
@@ -20,7 +18,7 @@ pub(crate) enum Records {
 impl From<Vec<(usize, Box<OutboundRecord>)>> for Records {
     fn from(mut records: Vec<(usize, Box<OutboundRecord>)>) -> Self {
         match records.pop() {
-            Some((output, record)) if records.is_empty() => Self::One(output, record),
+            Some((output, record)) if records.is_empty() => Self::One(output, Some(record)),
             last => {
                 records.extend(last);
                 Self::Several(records)
@@ -38,7 +36,7 @@ impl Records {
     /// How many there are, here or away.
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::One(..) | Self::Away(_) => 1,
+            Self::One(..) => 1,
             Self::Several(records) => records.len(),
         }
     }
@@ -46,7 +44,7 @@ impl Records {
     /// The numbers of their outputs, in their order.
     pub(super) fn outputs(&self) -> impl Iterator<Item = usize> {
         let (only, several) = match self {
-            Self::One(output, _) | Self::Away(output) => (Some(*output), &[][..]),
+            Self::One(output, _) => (Some(*output), &[][..]),
             Self::Several(records) => (None, records.as_slice()),
         };
         only.into_iter().chain(several.iter().map(|(output, _)| *output))
@@ -60,28 +58,22 @@ impl Records {
     /// The record at `index`, for its producer.
     pub(super) fn hand_out(&mut self, index: usize) -> Option<(usize, Box<OutboundRecord>)> {
         match self {
-            Self::One(output, _) if index == 0 => {
-                let output = *output;
-                match std::mem::replace(self, Self::Away(output)) {
-                    Self::One(_, record) => Some((output, record)),
-                    Self::Away(_) | Self::Several(_) => None,
-                }
-            }
-            Self::One(..) | Self::Away(_) => None,
+            Self::One(output, record) if index == 0 => Some((*output, record.take()?)),
+            Self::One(..) => None,
             Self::Several(records) => records.get(index).cloned(),
         }
     }
 
     /// A record came back. Where each is kept it is here already.
     pub(super) fn come_back(&mut self, record: Box<OutboundRecord>) {
-        if let Self::Away(output) = *self {
-            *self = Self::One(output, record);
+        if let Self::One(_, away @ None) = self {
+            *away = Some(record);
         }
     }
 
     /// Whether they are here, to be published again.
     pub(super) fn are_here(&self) -> bool {
-        !matches!(self, Self::Away(_))
+        !matches!(self, Self::One(_, None))
     }
 }
 

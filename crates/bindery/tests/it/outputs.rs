@@ -141,6 +141,32 @@ async fn route(order: Order) -> (Option<Order>, Option<String>) {
     }
 }
 
+#[stream_listener]
+async fn single(order: Order, calls: State<Arc<AtomicU32>>) -> Vec<Order> {
+    calls.fetch_add(1, Ordering::SeqCst);
+    vec![order]
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_only_record_of_a_list_is_published_again_when_it_was_not_confirmed() {
+    let broker = MemoryBroker::new();
+    let yaml = "
+stream.bindings:
+  single-in-0: { destination: in, group: g }
+  single-out-0: { destination: out }
+";
+    let calls = Arc::new(AtomicU32::new(0));
+    let application = application(&broker, yaml, listeners![single]).state(calls.clone());
+    let running = started(application).await;
+    broker.faults().lose_confirms("out", 1);
+    broker.publish_record("in", order(1)).unwrap();
+    broker.await_settled("in", "g", DEADLINE).await.unwrap();
+    let published: Vec<_> = broker.messages("out").iter().map(text).collect();
+    assert_eq!(published, [r#"{"id":1}"#, r#"{"id":1}"#]);
+    assert_eq!(calls.load(Ordering::SeqCst), 1, "no handler is called for that");
+    running.shutdown().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_tuple_goes_to_several_outputs() {
     let broker = MemoryBroker::new();

@@ -22,7 +22,7 @@ pub(super) const PLANS: &[Plan] = &[
     },
     Plan {
         name: "kafka-pipe",
-        what: "orders are read from 4 partitions, decoded, priced, encoded and published in order; the input is committed when the output is confirmed",
+        what: "orders are read from 4 partitions, decoded, priced, encoded and published in order; the input is committed when the output is confirmed; 4,096 outputs are unconfirmed at most (`max-in-flight`), of the twins 16,384",
         scenario: "kafka-pipe",
         work: Work::TopicToTopic,
         count: 8_000_000,

@@ -192,29 +192,21 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use bindery_core::{Origin, RawMessage, Source};
+    use bindery_core::Source;
     use tokio::sync::mpsc::unbounded_channel;
 
+    use super::super::work::tests::deliveries;
     use super::*;
 
     /// A queue with batches of so many messages, whose positions count up.
     fn queue(lengths: &[usize], together: bool) -> Queue {
         let source = Source::new(0, 0, "orders", None);
         let (sender, batches) = unbounded_channel();
-        let mut positions = 0..;
+        let mut deliveries = deliveries(&vec![7; lengths.iter().sum()]);
         for length in lengths {
-            let delivery = |position| Delivery {
-                message: RawMessage {
-                    payload: Some("a".into()),
-                    key: None,
-                    headers: bindery_core::Headers::new(),
-                    origin: Origin::default(),
-                },
-                receipt: source.receipt(position),
-            };
             let batch = DeliveryBatch {
                 source: source.clone(),
-                deliveries: positions.by_ref().take(*length).map(delivery).collect(),
+                deliveries: deliveries.by_ref().take(*length).collect(),
             };
             sender.send(batch).unwrap();
         }
@@ -226,17 +218,9 @@ mod tests {
         let works: Vec<_> = std::iter::from_fn(|| queue.take(None)).collect();
         let positions = works.iter().map(Work::position);
         assert!(positions.eq(0..works.len() as u64), "in their order");
-        let place = |work: &Work| std::ptr::from_ref(&work.messages()[0]);
-        let places: Vec<_> = works.iter().map(place).collect();
-        let follows = |index: usize| index > 0 && places[index - 1].wrapping_add(1) == places[index];
-        let mut runs: Vec<usize> = Vec::new();
-        for index in 0..places.len() {
-            match runs.last_mut() {
-                Some(run) if follows(index) => *run += 1,
-                _ => runs.push(1),
-            }
-        }
-        runs
+        let places: Vec<_> = works.iter().map(|work| work.messages().as_ptr()).collect();
+        let runs = places.chunk_by(|one, next| one.wrapping_add(1) == *next);
+        runs.map(<[_]>::len).collect()
     }
 
     #[test]

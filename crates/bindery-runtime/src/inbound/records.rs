@@ -17,13 +17,12 @@ pub(crate) enum Records {
 
 impl From<Vec<(usize, Box<OutboundRecord>)>> for Records {
     fn from(mut records: Vec<(usize, Box<OutboundRecord>)>) -> Self {
-        match records.pop() {
-            Some((output, record)) if records.is_empty() => Self::One(output, Some(record)),
-            last => {
-                records.extend(last);
-                Self::Several(records)
-            }
+        if records.len() == 1
+            && let Some((output, record)) = records.pop()
+        {
+            return Self::One(output, Some(record));
         }
+        Self::Several(records)
     }
 }
 

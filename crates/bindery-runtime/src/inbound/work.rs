@@ -109,7 +109,7 @@ impl Run {
     /// How many bytes the messages of a run have at most, unless there is one only.
     const MOST_BYTES: usize = 64 << 10;
 
-    /// The first delivery, and as many of those that follow it as a run may have.
+    /// The first delivery, and as many of those that follow it as a run may have; empty only where there are none.
     pub(crate) fn of(deliveries: &mut std::vec::IntoIter<Delivery>) -> Self {
         let length = Self::fitting(deliveries.as_slice());
         let mut receipts = Vec::with_capacity(length);
@@ -149,7 +149,7 @@ impl Iterator for Run {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use bindery_core::{Headers, Origin, Source};
@@ -157,7 +157,8 @@ mod tests {
 
     use super::*;
 
-    fn deliveries(bytes: &[usize]) -> std::vec::IntoIter<Delivery> {
+    /// Deliveries with payloads of so many bytes, whose positions count up.
+    pub(in super::super) fn deliveries(bytes: &[usize]) -> std::vec::IntoIter<Delivery> {
         let source = Source::new(0, 0, "orders", None);
         let delivery = |(position, bytes): (u64, &usize)| Delivery {
             message: RawMessage {

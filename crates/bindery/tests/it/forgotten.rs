@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use bindery::memory::MemoryBroker;
 use bindery::prelude::*;
 use bindery::{Settlement, Source, listeners};
 
-use crate::fixture::eventually;
+use crate::fixture::{application, eventually, started};
 use crate::scripted::{Script, ScriptedFactory, delivery};
 
 #[stream_listener]
@@ -27,18 +28,10 @@ async fn a_record_that_is_dropped_is_made_again_and_costs_no_attempt() {
     *script.forgets.lock().unwrap() = 5;
     let deliveries = script.consumer();
     let attempts = Arc::new(Mutex::new(Vec::<u32>::new()));
-    let running = Application::new()
-        .arguments(Vec::<String>::new())
-        .environment(Vec::<(String, String)>::new())
-        .config_directory("tests/it/no-configuration")
+    let application = application(&MemoryBroker::new(), YAML, listeners![pass])
         .binder(Arc::new(ScriptedFactory(script.clone())))
-        .yaml("test.yaml", YAML)
-        .state(attempts.clone())
-        .listeners(listeners![pass])
-        .quiet()
-        .start()
-        .await
-        .unwrap();
+        .state(attempts.clone());
+    let running = started(application).await;
     let source = Source::new(0, 1, "in-0", Some(0));
     deliveries.send(delivery(&source, 0, "a")).unwrap();
     eventually("the message is settled", || {

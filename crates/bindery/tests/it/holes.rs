@@ -3,11 +3,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use bindery::memory::MemoryBroker;
 use bindery::prelude::*;
 use bindery::{DeliveryBatch, Settlement, Source, listeners};
 use tokio::sync::Semaphore;
 
-use crate::fixture::eventually;
+use crate::fixture::{application, eventually};
 use crate::scripted::{Script, ScriptedFactory, delivery};
 
 #[derive(Default)]
@@ -39,24 +40,14 @@ async fn an_ended_source_leaves_no_gap_before_finished_work_and_starts_nothing_b
         done: Mutex::default(),
         slow: Some(Semaphore::new(0)),
     });
-    let running = Application::new()
-        .arguments(Vec::<String>::new())
-        .environment(Vec::<(String, String)>::new())
-        .config_directory("tests/it/no-configuration")
-        .binder(Arc::new(ScriptedFactory(script.clone())))
-        .yaml(
-            "test.yaml",
-            "
+    let yaml = "
 stream.default-binder: scripted
 stream.bindings.note-in-0: { destination: in, group: g, content-type: text/plain, consumer.ordering: key }
-",
-        )
-        .state(work.clone())
-        .listeners(listeners![note])
-        .quiet()
-        .start()
-        .await
-        .unwrap();
+";
+    let application = application(&MemoryBroker::new(), yaml, listeners![note])
+        .binder(Arc::new(ScriptedFactory(script.clone())))
+        .state(work.clone());
+    let running = application.start().await.unwrap();
     let source = Source::new(0, 1, "in-0", Some(0));
     for (position, key, text) in [
         (0, "a", "slow a0"),

@@ -3,12 +3,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use bindery::memory::{MemoryBinderFactory, MemoryBroker};
+use bindery::memory::MemoryBroker;
 use bindery::prelude::*;
 use bindery::{BindingState, DeliveryBatch, Running, Settlement, Source, listeners};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::fixture::{DEADLINE, eventually, started};
+use crate::fixture::{DEADLINE, application, eventually, started};
 use crate::scripted::{Script, ScriptedFactory, delivery};
 
 /// Where the deliveries of the input come from, for as long as it runs.
@@ -40,23 +40,14 @@ async fn without_room(texts: &[&str]) -> (Running, Arc<Script>, Arc<Seen>, Deliv
         source: Source::new(0, 1, "in-0", Some(0)),
         texts: Mutex::default(),
     });
-    let application = Application::new()
-        .arguments(Vec::<String>::new())
-        .environment(Vec::<(String, String)>::new())
-        .config_directory("tests/it/no-configuration")
-        .binder(Arc::new(ScriptedFactory(script.clone())))
-        .binder(Arc::new(MemoryBinderFactory::new(MemoryBroker::new())))
-        .yaml(
-            "test.yaml",
-            "
+    let yaml = "
 stream.bindings:
   sort-in-0: { destination: in, group: g, binder: scripted, content-type: text/plain, consumer.on-exhausted: skip }
   sort-out-0: { destination: out, binder: memory }
-",
-        )
-        .state(seen.clone())
-        .listeners(listeners![sort])
-        .quiet();
+";
+    let application = application(&MemoryBroker::new(), yaml, listeners![sort])
+        .binder(Arc::new(ScriptedFactory(script.clone())))
+        .state(seen.clone());
     let running = started(application).await;
     let output = running.bindings().named("sort-out-0").remove(0);
     output.stop().await.unwrap();

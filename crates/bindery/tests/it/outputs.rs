@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bindery::memory::MemoryBroker;
 use bindery::prelude::*;
+use bindery::{ListenerDefinition, listeners};
 
 use crate::fixture::{DEADLINE, Order, application, eventually, order, record, started, text};
 
@@ -66,27 +67,49 @@ async fn twice(order: Order, calls: State<Arc<AtomicU32>>) -> Vec<Order> {
     vec![Order { id: order.id }, Order { id: order.id + 1 }]
 }
 
-#[tokio::test(start_paused = true)]
-async fn all_outputs_of_a_message_are_published_again_in_their_order_when_one_was_not_confirmed() {
+#[stream_listener]
+async fn single(order: Order, calls: State<Arc<AtomicU32>>) -> Vec<Order> {
+    calls.fetch_add(1, Ordering::SeqCst);
+    vec![order]
+}
+
+/// Publishes one order, loses one confirmation of what comes of it, and returns what was published and how often a handler
+/// was called.
+async fn after_a_lost_confirm(function: &str, listeners: Vec<ListenerDefinition>) -> (Vec<String>, u32) {
     let broker = MemoryBroker::new();
-    let yaml = "
+    let yaml = format!(
+        "
 stream.bindings:
-  twice-in-0: { destination: in, group: g }
-  twice-out-0: { destination: out }
-";
+  {function}-in-0: {{ destination: in, group: g }}
+  {function}-out-0: {{ destination: out }}
+"
+    );
     let calls = Arc::new(AtomicU32::new(0));
-    let application = application(&broker, yaml, listeners![twice]).state(calls.clone());
+    let application = application(&broker, &yaml, listeners).state(calls.clone());
     let running = started(application).await;
     broker.faults().lose_confirms("out", 1);
     broker.publish_record("in", order(1)).unwrap();
     broker.await_settled("in", "g", DEADLINE).await.unwrap();
-    let published: Vec<_> = broker.messages("out").iter().map(text).collect();
+    let published = broker.messages("out").iter().map(text).collect();
+    running.shutdown().await.unwrap();
+    (published, calls.load(Ordering::SeqCst))
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_outputs_of_a_message_are_published_again_in_their_order_when_one_was_not_confirmed() {
+    let (published, calls) = after_a_lost_confirm("twice", listeners![twice]).await;
     assert_eq!(
         published,
         [r#"{"id":1}"#, r#"{"id":2}"#, r#"{"id":1}"#, r#"{"id":2}"#]
     );
-    assert_eq!(calls.load(Ordering::SeqCst), 1, "no handler is called for that");
-    running.shutdown().await.unwrap();
+    assert_eq!(calls, 1, "no handler is called for that");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_only_record_of_a_list_is_published_again_when_it_was_not_confirmed() {
+    let (published, calls) = after_a_lost_confirm("single", listeners![single]).await;
+    assert_eq!(published, [r#"{"id":1}"#, r#"{"id":1}"#]);
+    assert_eq!(calls, 1, "no handler is called for that");
 }
 
 #[stream_listener]
@@ -139,32 +162,6 @@ async fn route(order: Order) -> (Option<Order>, Option<String>) {
     } else {
         (None, Some(format!("odd {}", order.id)))
     }
-}
-
-#[stream_listener]
-async fn single(order: Order, calls: State<Arc<AtomicU32>>) -> Vec<Order> {
-    calls.fetch_add(1, Ordering::SeqCst);
-    vec![order]
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_only_record_of_a_list_is_published_again_when_it_was_not_confirmed() {
-    let broker = MemoryBroker::new();
-    let yaml = "
-stream.bindings:
-  single-in-0: { destination: in, group: g }
-  single-out-0: { destination: out }
-";
-    let calls = Arc::new(AtomicU32::new(0));
-    let application = application(&broker, yaml, listeners![single]).state(calls.clone());
-    let running = started(application).await;
-    broker.faults().lose_confirms("out", 1);
-    broker.publish_record("in", order(1)).unwrap();
-    broker.await_settled("in", "g", DEADLINE).await.unwrap();
-    let published: Vec<_> = broker.messages("out").iter().map(text).collect();
-    assert_eq!(published, [r#"{"id":1}"#, r#"{"id":1}"#]);
-    assert_eq!(calls.load(Ordering::SeqCst), 1, "no handler is called for that");
-    running.shutdown().await.unwrap();
 }
 
 #[tokio::test]

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bindery::memory::{MemoryBinderFactory, MemoryBroker};
+use bindery::memory::MemoryBroker;
 use bindery::prelude::*;
 use bindery::{Settlement, Source, listeners};
 use tokio::sync::Semaphore;
 
-use crate::fixture::eventually;
+use crate::fixture::{application, eventually};
 use crate::logs::Logs;
 use crate::scripted::{Script, ScriptedFactory, delivery};
 
@@ -25,22 +25,14 @@ async fn slow(text: String, work: State<Arc<Work>>) {
     }
 }
 
-fn application(script: &Arc<Script>, work: &Arc<Work>) -> Application {
-    Application::new()
-        .arguments(Vec::<String>::new())
-        .environment(Vec::<(String, String)>::new())
-        .config_directory("tests/it/no-configuration")
-        .binder(Arc::new(ScriptedFactory(script.clone())))
-        .yaml(
-            "test.yaml",
-            "
+fn with_slow(script: &Arc<Script>, work: &Arc<Work>) -> Application {
+    let yaml = "
 stream.default-binder: scripted
 stream.bindings.slow-in-0: { destination: in, group: g, content-type: text/plain }
-",
-        )
+";
+    application(&MemoryBroker::new(), yaml, listeners![slow])
+        .binder(Arc::new(ScriptedFactory(script.clone())))
         .state(work.clone())
-        .listeners(listeners![slow])
-        .quiet()
 }
 
 fn work(permits: usize) -> Arc<Work> {
@@ -55,7 +47,7 @@ async fn what_comes_late_of_an_ended_source_goes_back_and_opens_no_second_lane()
     let script = Arc::new(Script::default());
     let deliveries = script.consumer();
     let work = work(0);
-    let running = application(&script, &work).start().await.unwrap();
+    let running = with_slow(&script, &work).start().await.unwrap();
     let first = Source::new(0, 1, "in-0", Some(0));
     let second = Source::new(0, 2, "in-0", Some(0));
     let other = Source::new(1, 1, "in-1", Some(1));
@@ -91,7 +83,7 @@ async fn what_comes_late_of_an_ended_source_goes_back_and_opens_no_second_lane()
 #[tokio::test(start_paused = true)]
 async fn a_consumer_that_ends_as_soon_as_it_is_bound_is_bound_again_ever_more_slowly() {
     let script = Arc::new(Script::default());
-    let running = application(&script, &work(0)).start().await.unwrap();
+    let running = with_slow(&script, &work(0)).start().await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     let binds = script.binds();
     assert!((5..=20).contains(&binds), "{binds} binds within a minute");
@@ -110,7 +102,7 @@ async fn a_consumer_that_ends_as_soon_as_it_is_bound_is_bound_again_ever_more_sl
 async fn a_consumer_that_ends_after_an_hour_is_bound_again_at_once() {
     let script = Arc::new(Script::default());
     let mut consumers: Vec<_> = (0..3).map(|_| script.consumer()).collect();
-    let running = application(&script, &work(0)).start().await.unwrap();
+    let running = with_slow(&script, &work(0)).start().await.unwrap();
     for binds in 1..=3 {
         tokio::time::sleep(Duration::from_secs(3600)).await;
         assert_eq!(script.binds(), binds);
@@ -133,25 +125,14 @@ async fn a_message_that_comes_again_elsewhere_is_not_told_to_wait_for_its_output
     let logs = Logs::capture();
     let (script, broker, work) = (Arc::new(Script::default()), MemoryBroker::new(), work(0));
     let deliveries = script.consumer();
-    let running = Application::new()
-        .arguments(Vec::<String>::new())
-        .environment(Vec::<(String, String)>::new())
-        .config_directory("tests/it/no-configuration")
-        .binder(Arc::new(ScriptedFactory(script.clone())))
-        .binder(Arc::new(MemoryBinderFactory::new(broker.clone())))
-        .yaml(
-            "test.yaml",
-            "
+    let yaml = "
 stream.bindings.pass-in-0: { destination: in, group: g, binder: scripted, content-type: text/plain }
 stream.bindings.pass-out-0: { destination: out, binder: memory }
-",
-        )
-        .state(work.clone())
-        .listeners(listeners![pass])
-        .quiet()
-        .start()
-        .await
-        .unwrap();
+";
+    let application = application(&broker, yaml, listeners![pass])
+        .binder(Arc::new(ScriptedFactory(script.clone())))
+        .state(work.clone());
+    let running = application.start().await.unwrap();
     let source = Source::new(0, 1, "in-0", Some(0));
     for position in 0..3 {
         deliveries.send(delivery(&source, position, "a")).unwrap();

@@ -14,8 +14,9 @@ use super::{cases, on_paused_time};
 use crate::fixture::{DEADLINE, Order, application, order, started};
 
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
-/// Longer than the longest pause between two attempts to bind.
-const SETTLED: Duration = Duration::from_secs(60);
+/// Longer than the longest pauses (30 s each) of a binding that was lost: one after the loss, one that has begun, and one
+/// after each of three binds that are to fail still.
+const SETTLED: Duration = Duration::from_secs(5 * 30 + 10);
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -238,6 +239,13 @@ async fn shut_down(steps: Vec<Step>) -> Result<(), TestCaseError> {
     );
     prop_assert!(scene.input.stop().await.is_err(), "nobody obeys any more");
     Ok(())
+}
+
+#[test]
+fn a_binding_whose_broker_was_away_for_long_is_bound_again() {
+    let mut steps = vec![Step::FailBinds(3), Step::Disconnect, Step::Stop, Step::Start];
+    steps.push(Step::Wait(60_000));
+    on_paused_time(carry_on(steps, false)).unwrap();
 }
 
 proptest! {

@@ -102,6 +102,7 @@ const CONSUMER: &[PropertyDef] = with_common![
     alias("republish-delivey-mode", "republish-delivery-mode"),
     works("requeue-rejected", Flag),
     works("exclusive", Flag),
+    works("renew-idle-after", Millis),
     works(
         "consumer-priority",
         Integer {

@@ -64,6 +64,10 @@ pub(crate) async fn bind(
         health: health.clone(),
         prefetch,
         exclusive: options.exclusive,
+        // Other queues cancel their consumers when they are deleted.
+        renew_idle_after: options
+            .renew_idle_after
+            .filter(|_| options.destination.queue.quorum),
         single_active: options.destination.queue.single_active_consumer,
         priority: options.consumer_priority,
         tag_prefix: options.consumer_tag_prefix.clone(),

@@ -1,6 +1,7 @@
 //! One channel that consumes: deliveries are handed over, and the broker is told what was settled.
 
 mod closing;
+mod idle;
 pub(crate) mod pace;
 
 use std::future::poll_fn;
@@ -19,6 +20,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use self::idle::Idle;
 use self::pace::{Pace, REST};
 use crate::acks::Action;
 use crate::connection::{Live, RPC_LIMIT};
@@ -68,6 +70,7 @@ pub(crate) async fn session(
         channel,
         source: source.clone(),
         prefetch,
+        apart,
         inbound,
     };
     let ended = tokio::select! {
@@ -80,7 +83,7 @@ pub(crate) async fn session(
     if let Ended::Lost(refusal) = ended {
         return Ended::Lost(refusal.after_it_worked());
     }
-    if matches!(ended, Ended::Closed) {
+    if matches!(ended, Ended::Closed | Ended::Idle) {
         session.await_acknowledgements(&mut consumer, unsettled).await;
         let closing = session.channel.close(200, "OK".into());
         // What isn't settled goes back when the channel ends, one way or the other.
@@ -120,6 +123,14 @@ async fn open(
     Ok((channel, consumer, plan.queue.clone()))
 }
 
+/// Why nothing more is read.
+enum Read {
+    /// The consumer is stopped.
+    Stopped,
+    /// Nothing came for long enough to consume anew.
+    Idle,
+}
+
 struct Session<'a> {
     lane: &'a Lane,
     context: &'a LaneContext,
@@ -127,6 +138,8 @@ struct Session<'a> {
     channel: Channel,
     source: Arc<Source>,
     prefetch: u16,
+    /// On a connection of its own.
+    apart: bool,
     inbound: Inbound,
 }
 
@@ -143,7 +156,8 @@ impl Session<'_> {
         loop {
             tokio::select! {
                 read = &mut reading, if !drained => match read {
-                    Ok(()) => drained = true,
+                    Ok(Read::Stopped) => drained = true,
+                    Ok(Read::Idle) => return Ended::Idle,
                     Err(refusal) => return Ended::Lost(refusal),
                 },
                 told = &mut telling => return match told {
@@ -166,12 +180,14 @@ impl Session<'_> {
         &self,
         consumer: &mut lapin::Consumer,
         deliveries: &mut Option<mpsc::Sender<DeliveryBatch>>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Read, Refusal> {
         let Some(sender) = deliveries.clone() else {
-            return Ok(());
+            return Ok(Read::Stopped);
         };
         let mut paused = self.lane.paused.subscribe();
         let mut pace = Pace::new(self.prefetch, Instant::now());
+        let renew_after = self.context.renew_idle_after.filter(|_| !self.apart);
+        let mut idle = Idle::new(renew_after.unwrap_or_default(), Instant::now());
         loop {
             while *paused.borrow_and_update() && !self.context.stopping.is_cancelled() {
                 tokio::select! {
@@ -186,6 +202,13 @@ impl Session<'_> {
                 // A pause holds from the next message on, not from the one after it.
                 _ = paused.changed() => continue,
                 next = consumer.next() => next,
+                () = idle.lasts(), if renew_after.is_some() => {
+                    if self.unacknowledged() == 0 {
+                        return Ok(Read::Idle);
+                    }
+                    idle.ends(Instant::now());
+                    continue;
+                }
             };
             let first = match next {
                 Some(Ok(delivery)) => delivery,
@@ -211,7 +234,9 @@ impl Session<'_> {
             }
             let taken = batch.len();
             self.hand_over(&sender, batch).await;
-            if pace.rests(taken, BATCH, Instant::now(), || self.unacknowledged()) {
+            let now = Instant::now();
+            idle.ends(now);
+            if pace.rests(taken, BATCH, now, || self.unacknowledged()) {
                 tokio::select! {
                     () = tokio::time::sleep(REST) => {}
                     () = self.context.stopping.cancelled() => {}
@@ -220,7 +245,7 @@ impl Session<'_> {
         }
         drop(sender);
         *deliveries = None;
-        Ok(())
+        Ok(Read::Stopped)
     }
 
     /// How many deliveries the broker knows no settlement of.

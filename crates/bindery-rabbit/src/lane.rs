@@ -32,6 +32,8 @@ pub(crate) struct LaneContext {
     pub(crate) health: Arc<HealthBoard>,
     pub(crate) prefetch: u16,
     pub(crate) exclusive: bool,
+    /// How long a lane goes without messages until it consumes anew.
+    pub(crate) renew_idle_after: Option<Duration>,
     /// The queue gives its messages to one of its consumers, and to the next one when that is gone.
     pub(crate) single_active: bool,
     pub(crate) priority: Option<i64>,
@@ -156,6 +158,8 @@ pub(crate) type Started = oneshot::Sender<Result<(), Refusal>>;
 pub(crate) enum Ended {
     /// The consumer is closed.
     Closed,
+    /// Nothing came for long enough to consume anew.
+    Idle,
     /// The lane has behaved on a connection of its own for long enough.
     Released,
     Lost(Refusal),
@@ -194,6 +198,7 @@ pub(crate) async fn run(
         let ended = session(&lane, &context, &live, apart, &mut deliveries, &mut started).await;
         let refusal = match ended {
             Ended::Closed => break,
+            Ended::Idle => continue,
             Ended::Released => {
                 leave(&mut quarantine).await;
                 unreadable = 0;

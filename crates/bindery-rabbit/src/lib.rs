@@ -11,6 +11,11 @@
 //! * A queue or exchange that exists with other properties is an error that stops the binding.
 //! * The message key travels in the header `scst_messageKey`.
 //!
+//! # Idle consumers
+//! Before RabbitMQ 4.0 a quorum queue that is deleted and at once declared again may keep its consumers, tell them nothing
+//! and send them nothing. So a consumer of a queue with `quorum.enabled` that was idle for `renew-idle-after` (30 s, `0` is
+//! never) closes its channel and consumes on another.
+//!
 //! # Hostile messages
 //! The client library ends the connection at a header name that isn't UTF-8, and the process at headers that are nested
 //! a thousand levels deep. So every frame is screened before the library reads it: what is no text is replaced, what is

@@ -1,6 +1,7 @@
 //! The binder's own properties as types, read from values that have passed the tables of [`crate::catalog`].
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bindery_core::{Options, Result};
 
@@ -120,6 +121,8 @@ pub(crate) struct ConsumerOptions {
     pub(crate) requeue_rejected: bool,
     pub(crate) header_patterns: Patterns,
     pub(crate) exclusive: bool,
+    /// How long a consumer of a quorum queue goes without messages until it consumes anew; `None` is for ever.
+    pub(crate) renew_idle_after: Option<Duration>,
     pub(crate) consumer_priority: Option<i64>,
     pub(crate) consumer_tag_prefix: Option<String>,
     pub(crate) frame_max_headroom: usize,
@@ -129,6 +132,8 @@ pub(crate) struct ConsumerOptions {
 
 /// How large a compressed message may get when nothing else is configured.
 const MAX_DECOMPRESSED_BYTES: usize = 8 * 1024 * 1024;
+/// Often enough that nobody waits for long, and seldom enough that it costs nothing.
+const RENEW_IDLE_AFTER: Duration = Duration::from_secs(30);
 /// Spring's share of a frame that a stack trace leaves to everything else.
 const FRAME_MAX_HEADROOM: usize = 20_000;
 
@@ -150,6 +155,7 @@ impl ConsumerOptions {
             requeue_rejected: options.flag("requeue-rejected", false),
             header_patterns: Patterns::read(options, "header-patterns"),
             exclusive: options.flag("exclusive", false),
+            renew_idle_after: renew_idle_after(options),
             consumer_priority: options.integer("consumer-priority").filter(|value| *value >= 0),
             consumer_tag_prefix: options.text("consumer-tag-prefix").map(str::to_owned),
             frame_max_headroom: size(options, "frame-max-headroom").unwrap_or(FRAME_MAX_HEADROOM),
@@ -217,6 +223,14 @@ impl ProducerOptions {
             _ => Ok(()),
         }
     }
+}
+
+fn renew_idle_after(options: &Options) -> Option<Duration> {
+    let after = match options.integer("renew-idle-after") {
+        Some(millis) => Duration::from_millis(u64::try_from(millis).unwrap_or_default()),
+        None => RENEW_IDLE_AFTER,
+    };
+    (!after.is_zero()).then_some(after)
 }
 
 const PERSISTENT: u8 = 2;
@@ -329,6 +343,9 @@ mod tests {
         assert!(consumer.republish_to_dlq && consumer.durable_subscription);
         assert_eq!(consumer.republish_delivery_mode, PERSISTENT);
         assert_eq!(consumer.destination.exchange_type, "topic");
+        assert_eq!(consumer.renew_idle_after, Some(Duration::from_secs(30)));
+        let never = ConsumerOptions::read(&options(&[("renew-idle-after", 0.into())]));
+        assert_eq!(never.renew_idle_after, None);
         let producer = ProducerOptions::read(&options(&[("delivery-mode", "NON_PERSISTENT".into())]));
         assert_eq!(
             (producer.delivery_mode, producer.mandatory),

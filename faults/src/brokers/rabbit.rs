@@ -148,6 +148,28 @@ impl Rabbit {
         Ok(self.manage("DELETE", &path, None).await?.is_some())
     }
 
+    /// Deletes a queue and at once declares it again with the same arguments and bindings, as an operator does who
+    /// empties it that way.
+    ///
+    /// # Errors
+    /// When there is no such queue, or the node does not answer.
+    pub async fn replace_queue(&self, name: &str) -> Result<()> {
+        let path = format!("queues/%2F/{}", encoded(name));
+        let queue = self.manage("GET", &path, None).await?;
+        let mut queue = queue.with_context(|| format!("`{name}` is missing"))?;
+        let bindings = self.manage("GET", &format!("{path}/bindings"), None).await?;
+        self.delete_queue(name).await?;
+        self.declare_queue(name, queue["arguments"].take()).await?;
+        for binding in bindings.unwrap_or_default().as_array().into_iter().flatten() {
+            // Every queue is bound to the exchange without a name.
+            let exchange = binding["source"].as_str().filter(|exchange| !exchange.is_empty());
+            if let (Some(exchange), Some(key)) = (exchange, binding["routing_key"].as_str()) {
+                self.bind(exchange, name, key).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes an exchange; returns whether there was one.
     ///
     /// # Errors

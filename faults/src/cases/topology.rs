@@ -117,12 +117,19 @@ async fn queue_deleted(context: &Context) -> Result<CaseReport> {
     })?;
     sleep(Duration::from_secs(1)).await;
     let mut slowest = Some(Duration::ZERO);
-    for round in 0..context.scaled(3, 10) {
-        let from = Moment::now();
-        ensure!(context.rabbit.delete_queue(&queue).await?, "`{queue}` is missing");
-        let back = consumed_again(context, &queue).await?;
-        slowest = slowest.max(back).filter(|_| back.is_some());
-        scene.faulted("delete", &queue, from, Moment::now())?;
+    let deletions = context.scaled(3, 10);
+    for round in 0..deletions + context.scaled(1, 3) {
+        if round < deletions {
+            let from = Moment::now();
+            ensure!(context.rabbit.delete_queue(&queue).await?, "`{queue}` is missing");
+            let back = consumed_again(context, &queue).await?;
+            slowest = slowest.max(back).filter(|_| back.is_some());
+            scene.faulted("delete", &queue, from, Moment::now())?;
+        } else {
+            // Its consumers may not be told: they find out by themselves.
+            let replaced = context.rabbit.replace_queue(&queue);
+            scene.fault("replace", &queue, replaced).await?;
+        }
         let next = Load {
             first_id: 500 + round * 500,
             ..first

@@ -151,7 +151,7 @@ impl Site {
             content_type: spec.content_type.clone(),
             codec: self.codecs(&spec.name, &spec.content_type)?.1,
         };
-        let status = BindingStatus::new(spec.name.clone());
+        let status = BindingStatus::new(spec.name.clone(), spec.auto_startup);
         let destination = spec.producer.destination.clone();
         let metrics = self.metrics.output(spec.name.as_str(), &destination);
         let (requests, received) = mpsc::channel(REQUESTS);
@@ -266,7 +266,7 @@ impl Site {
         context: &Arc<ListenerContext>,
     ) -> Result<()> {
         let (kind, binder) = self.binder(&spec.binder)?;
-        let status = BindingStatus::new(spec.name.clone());
+        let status = BindingStatus::new(spec.name.clone(), spec.auto_startup);
         let group = consumer.group.as_deref().unwrap_or("anonymous");
         let metrics = self
             .metrics

@@ -102,37 +102,49 @@ async fn crash(scene: &mut Scene, point: &str, first_id: u64) -> Result<u64> {
     };
     let points = format!("{point}={passes}*off->return");
     launch.environment.push(("FAILPOINTS".to_owned(), points));
+    // What the step before has left would be handled in one go, and count towards this one.
+    scene.start("a").await?;
+    take(scene, first_id).await?;
+    scene.stop("a").await?;
     scene.start_with("a", &launch).await?;
-    let shape = |work: &mut Work| {
-        if is_refused(work.id) {
-            work.conduct = Conduct::Refuse;
-        }
-    };
-    let one = Load {
-        first_id,
-        count: 1,
+    // What came before the process has found its share would be handled in one go as well.
+    take(scene, first_id + 1).await?;
+    let rest = Load {
+        first_id: first_id + 2,
+        count: 1_000,
         keys: 1,
+        per_second: 5,
         ..Load::default()
     };
-    scene.load(one, shape)?.finished().await?;
-    // What came before the process has found its share would be handled in one go.
-    let is_first = |record: &Record| matches!(record, Record::Start { id, .. } if *id == first_id);
-    let found = scene.recorded_within(CRASH, is_first).await?;
-    ensure!(found.is_some(), "the process took no message within {CRASH:?}");
-    let rest = Load {
-        first_id: first_id + 1,
-        count: 1_000,
-        per_second: 5,
-        ..one
-    };
-    let load = scene.load(rest, shape)?;
+    let load = scene.load(rest, refuse_some)?;
     let status = scene.instance("a")?.ended(CRASH).await?;
     let now = Moment::now();
     load.stop();
     ensure!(!status.success(), "the process ended properly at `{point}`");
     scene.gone("a")?;
     scene.faulted(point, "a", now, now)?;
-    Ok(1 + load.finished().await?.sent)
+    Ok(2 + load.finished().await?.sent)
+}
+
+/// Sends one message, and waits until the process handles it: then all before it are done.
+async fn take(scene: &mut Scene, id: u64) -> Result<()> {
+    let one = Load {
+        first_id: id,
+        count: 1,
+        keys: 1,
+        ..Load::default()
+    };
+    scene.load(one, refuse_some)?.finished().await?;
+    let is_it = |record: &Record| matches!(record, Record::Start { id: started, .. } if *started == id);
+    let found = scene.recorded_within(CRASH, is_it).await?;
+    ensure!(found.is_some(), "the process took no message within {CRASH:?}");
+    Ok(())
+}
+
+fn refuse_some(work: &mut Work) {
+    if is_refused(work.id) {
+        work.conduct = Conduct::Refuse;
+    }
 }
 
 fn is_refused(id: u64) -> bool {

@@ -105,10 +105,5 @@ async fn a_producer_that_cannot_go_on_is_made_anew() {
     let error = send(&producer, record("lost")).await.unwrap_err();
     assert!(error.is_temporary(), "{error}");
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-    let again = async {
-        while send(&producer, record("again")).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    within(again).await;
+    send_at_last(&producer, record("again")).await;
 }

@@ -109,6 +109,17 @@ pub(crate) async fn send(producer: &Arc<dyn Producer>, record: OutboundRecord) -
     within(answer).await
 }
 
+/// Sends a record until it is confirmed: to connect, and to be given an id as an idempotent producer, may take longer than a
+/// record has.
+pub(crate) async fn send_at_last(producer: &Arc<dyn Producer>, record: OutboundRecord) {
+    within(async {
+        while send(producer, record.clone()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+}
+
 pub(crate) async fn send_all(producer: &Arc<dyn Producer>, payloads: impl IntoIterator<Item = String>) {
     let mut answers = Vec::new();
     for payload in payloads {

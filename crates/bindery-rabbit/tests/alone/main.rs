@@ -102,7 +102,7 @@ fn a_memory_alarm_fails_publications_as_temporary_and_leaves_consuming_alone() {
             .await
             .unwrap();
         let mut spec = producer(&destination, json!({}));
-        spec.confirm_timeout = Duration::from_secs(2);
+        spec.confirm_timeout = Duration::from_secs(5);
         let output = binder.bind_producer(&spec).await.unwrap();
         for number in 0..10 {
             send(&*output, record(number.to_string())).await.unwrap();

@@ -57,14 +57,21 @@ struct Inner {
 }
 
 impl BindingStatus {
-    pub(crate) fn new(name: BindingName) -> Arc<Self> {
+    /// Of a binding that starts by itself, or waits until somebody starts it. The first is starting from the beginning:
+    /// readiness is asked before its task has run.
+    pub(crate) fn new(name: BindingName, auto_startup: bool) -> Arc<Self> {
+        let state = if auto_startup {
+            BindingState::Starting
+        } else {
+            BindingState::Stopped
+        };
         let inner = Inner {
             health: Health::unknown(),
             troubles: Troubles::default(),
         };
         Arc::new(Self {
             name,
-            state: watch::Sender::new(BindingState::Stopped),
+            state: watch::Sender::new(state),
             inner: Mutex::new(inner),
         })
     }
@@ -176,7 +183,7 @@ mod tests {
     use super::*;
 
     fn running() -> Arc<BindingStatus> {
-        let status = BindingStatus::new(BindingName::new("in"));
+        let status = BindingStatus::new(BindingName::new("in"), true);
         status.set(BindingState::Running, Health::up());
         status
     }

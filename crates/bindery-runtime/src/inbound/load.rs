@@ -248,7 +248,7 @@ mod tests {
 
     fn load(control: &Arc<Slow>) -> Arc<SourceLoad> {
         let source = Source::new(0, 1, "orders-0", Some(0));
-        let status = BindingStatus::new(BindingName::new("in"));
+        let status = BindingStatus::new(BindingName::new("in"), true);
         status.set(BindingState::Running, Health::up());
         SourceLoad::new(source, LIMITS, control.clone(), status)
     }

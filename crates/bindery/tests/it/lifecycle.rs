@@ -21,6 +21,9 @@ async fn work(order: Order, state: State<Arc<Work>>) -> Order {
     order
 }
 
+#[stream_listener]
+async fn idle(_order: Order) {}
+
 const YAML: &str = "
 stream.bindings:
   work-in-0: { destination: in, group: g }
@@ -32,6 +35,22 @@ fn state(permits: usize) -> Arc<Work> {
         permits: Semaphore::new(permits),
         started: Mutex::default(),
     })
+}
+
+#[tokio::test]
+async fn an_application_is_not_ready_before_its_bindings_run() {
+    let yaml =
+        format!("{YAML}  idle-in-0: {{ destination: other, group: g, consumer.auto-startup: false }}\n");
+    let listeners = listeners![work, idle];
+    let application = application(&MemoryBroker::new(), &yaml, listeners).state(state(0));
+    // On this one thread nothing has begun to bind yet.
+    let running = application.start().await.unwrap();
+    assert!(!running.health().is_ready(), "{:?}", running.health());
+    let idle = running.bindings().named("idle-in-0").remove(0);
+    assert_eq!(idle.state(), BindingState::Stopped);
+    running.wait_ready(DEADLINE).await.unwrap();
+    assert!(running.health().is_ready(), "{:?}", running.health());
+    running.shutdown().await.unwrap();
 }
 
 #[tokio::test]

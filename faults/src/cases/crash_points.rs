@@ -58,16 +58,15 @@ pub(super) async fn matrix(context: &Context) -> Result<CaseReport> {
 fn one_at_a_time(scene: &mut Scene) {
     let input = scene.destinations.inputs[0].clone();
     scene.destinations.inputs = vec![input.clone()];
+    // A static member of the scene before would get what it was assigned there.
+    let member = format!("${{BENCH_INSTANCE}}-{input}");
     scene.argument("bench.in", input);
     scene.argument("stream.bindings.transfer-in-0.consumer.max-in-flight", 1);
     scene.argument("stream.bindings.transfer-in-0.consumer.ordering", "partition");
     scene.argument("stream.bindings.transfer-out-0.producer.max-in-flight", 1);
     // One partition, given back as soon as the process is there again.
     scene.argument("stream.kafka.binder.min-partition-count", 1);
-    scene.argument(
-        "stream.kafka.binder.configuration.group.instance.id",
-        "${BENCH_INSTANCE}",
-    );
+    scene.argument("stream.kafka.binder.configuration.group.instance.id", member);
 }
 
 /// The steps that a message passes without another member. `in-revoke-before-commit` needs one.

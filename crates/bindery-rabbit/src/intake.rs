@@ -70,7 +70,8 @@ pub(crate) async fn session(
         channel,
         source: source.clone(),
         prefetch,
-        apart,
+        // Apart, a lane ends by itself soon enough.
+        renew_idle_after: context.renew_idle_after.filter(|_| !apart),
         inbound,
     };
     let ended = tokio::select! {
@@ -138,8 +139,7 @@ struct Session<'a> {
     channel: Channel,
     source: Arc<Source>,
     prefetch: u16,
-    /// On a connection of its own.
-    apart: bool,
+    renew_idle_after: Option<Duration>,
     inbound: Inbound,
 }
 
@@ -186,8 +186,7 @@ impl Session<'_> {
         };
         let mut paused = self.lane.paused.subscribe();
         let mut pace = Pace::new(self.prefetch, Instant::now());
-        let renew_after = self.context.renew_idle_after.filter(|_| !self.apart);
-        let mut idle = Idle::new(renew_after.unwrap_or_default(), Instant::now());
+        let mut idle = Idle::new(self.renew_idle_after, Instant::now());
         loop {
             while *paused.borrow_and_update() && !self.context.stopping.is_cancelled() {
                 tokio::select! {
@@ -202,7 +201,7 @@ impl Session<'_> {
                 // A pause holds from the next message on, not from the one after it.
                 _ = paused.changed() => continue,
                 next = consumer.next() => next,
-                () = idle.lasts(), if renew_after.is_some() => {
+                () = idle.lasts() => {
                     if self.unacknowledged() == 0 {
                         return Ok(Read::Idle);
                     }

@@ -14,7 +14,8 @@
 //! # Idle consumers
 //! Before RabbitMQ 4.0 a quorum queue that is deleted and at once declared again may keep its consumers, tell them nothing
 //! and send them nothing. So a consumer of a queue with `quorum.enabled` that was idle for `renew-idle-after` (30 s, `0` is
-//! never) closes its channel and consumes on another.
+//! never) closes its channel, declares what it needs, and consumes on another. Where one consumer of several is active,
+//! another may become it then.
 //!
 //! # Hostile messages
 //! The client library ends the connection at a header name that isn't UTF-8, and the process at headers that are nested

@@ -11,17 +11,16 @@ use tokio::time::{Instant, Sleep};
 
 /// How long a consumer has got nothing.
 pub(super) struct Idle {
-    limit: Duration,
     since: Instant,
-    sleep: Pin<Box<Sleep>>,
+    /// The limit, if there is one, and what runs out then.
+    timer: Option<(Duration, Pin<Box<Sleep>>)>,
 }
 
 impl Idle {
-    pub(super) fn new(limit: Duration, now: Instant) -> Self {
+    pub(super) fn new(limit: Option<Duration>, now: Instant) -> Self {
         Self {
-            limit,
             since: now,
-            sleep: Box::pin(tokio::time::sleep_until(now + limit)),
+            timer: limit.map(|limit| (limit, Box::pin(tokio::time::sleep_until(now + limit)))),
         }
     }
 
@@ -30,17 +29,21 @@ impl Idle {
         self.since = now;
     }
 
-    /// Returns once it has lasted for the limit. The timer is set again only when it has run out, not for each batch.
+    /// Returns once it has lasted for the limit, without one never. The timer is set again only when it has run out, not
+    /// for each batch.
     ///
     /// Cancel safe.
     pub(super) async fn lasts(&mut self) {
+        let Some((limit, sleep)) = &mut self.timer else {
+            return std::future::pending().await;
+        };
         loop {
-            self.sleep.as_mut().await;
-            let until = self.since + self.limit;
+            sleep.as_mut().await;
+            let until = self.since + *limit;
             if until <= Instant::now() {
                 return;
             }
-            self.sleep.as_mut().reset(until);
+            sleep.as_mut().reset(until);
         }
     }
 }
@@ -54,7 +57,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_lasts_from_the_last_time_that_there_was_something_to_do() {
         let began = Instant::now();
-        let mut idle = Idle::new(LIMIT, began);
+        let mut idle = Idle::new(Some(LIMIT), began);
         for _ in 0..5 {
             let early = tokio::time::timeout(Duration::from_secs(20), idle.lasts()).await;
             assert!(early.is_err());
@@ -62,5 +65,11 @@ mod tests {
         }
         idle.lasts().await;
         assert_eq!(began.elapsed().as_secs(), 5 * 20 + 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_limit_it_lasts_for_ever() {
+        let mut idle = Idle::new(None, Instant::now());
+        assert!(tokio::time::timeout(100 * LIMIT, idle.lasts()).await.is_err());
     }
 }

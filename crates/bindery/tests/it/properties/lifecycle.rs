@@ -243,9 +243,14 @@ async fn shut_down(steps: Vec<Step>) -> Result<(), TestCaseError> {
 
 #[test]
 fn a_binding_whose_broker_was_away_for_long_is_bound_again() {
-    let mut steps = vec![Step::FailBinds(3), Step::Disconnect, Step::Stop, Step::Start];
-    steps.push(Step::Wait(60_000));
-    on_paused_time(carry_on(steps, false)).unwrap();
+    let steps = [
+        Step::FailBinds(3),
+        Step::Disconnect,
+        Step::Stop,
+        Step::Start,
+        Step::Wait(60_000),
+    ];
+    on_paused_time(carry_on(steps.into(), false)).unwrap();
 }
 
 proptest! {
